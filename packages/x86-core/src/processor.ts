@@ -1,0 +1,451 @@
+/*S:200
+ * The processor as the rest of the package sees it: views over the one memory, memory access with all its checks, the
+ * stack, and the few words of state that follow from others (State.mode, the table bases).
+ *
+ * What an access may do is decided in three layers, each able to refuse: the segment (linear()), the page (Mmu), the
+ * physical bus. The usual case needs one look into a flat table (paging.ts). The system instructions live in files of
+ * their own, as functions on a Processor.
+ */
+import { Bus, type DeviceRange, type PortBus } from './bus.js';
+import type { CpuidModel } from './cpuid.js';
+import { defaultCpuid } from './cpuid.js';
+import { ExitReason, type Exit } from './exit.js';
+import { raise, Vector } from './fault.js';
+import type { Instruction } from './instruction.js';
+import { AccessKind, Mmu } from './paging.js';
+import { Access, Cr0, Eflags, Layout, Mode, Register, SegmentRegister, State } from './state.js';
+
+/** What a processor is built from. */
+export interface ProcessorOptions {
+  /** Size of machine-physical RAM in bytes, a multiple of 4096. */
+  physicalBytes: number;
+  /** Traps through a gate with this selector (RPL bits masked) leave run() instead of being delivered. */
+  exitSelector?: number;
+  ports?: PortBus;
+  devices?: readonly DeviceRange[];
+  cpuid?: CpuidModel;
+  /** What RDTSC reads; instructions retired by default. */
+  timestampCounter?: () => bigint;
+}
+
+const GPR = State.gpr >> 2;
+const ESP = GPR + Register.esp;
+const SEGMENTS = State.segments >> 2;
+const CS = SEGMENTS + 4 * SegmentRegister.cs;
+const SS = SEGMENTS + 4 * SegmentRegister.ss;
+const DS = SEGMENTS + 4 * SegmentRegister.ds;
+const ES = SEGMENTS + 4 * SegmentRegister.es;
+const EIP = State.eip >> 2;
+const MODE = State.mode >> 2;
+/** Word offsets inside a segment cache. */
+const BASE = 1;
+const LIMIT = 2;
+const ACCESS = 3;
+
+/** Highest `e | linear` page offset that leaves room for the access; see paging.ts. */
+const room2 = 0xffe;
+const room4 = 0xffc;
+const pageMask = 0xfff;
+/** As an int32: every offset is inside. */
+const noLimit = -1;
+
+/** A present, writable, expand-up data segment has exactly these of the bits below. */
+const plainDataMask = Access.present | Access.notSystem | Access.code | Access.expandDown | Access.writable;
+const plainData = Access.present | Access.notSystem | Access.writable;
+/** DR7: the local and global enable bits of the four breakpoints. */
+const anyBreakpoint = 0xff;
+
+const systemReadTable = Layout.tlbReadSupervisor >>> 2;
+const systemWriteTable = Layout.tlbWriteSupervisor >>> 2;
+
+const noPorts: PortBus = {
+  read: (_port, size) => (size === 4 ? 0xffff_ffff : size === 2 ? 0xffff : 0xff),
+  write: () => undefined,
+};
+
+/** One CPU over one WebAssembly.Memory, which must not grow afterwards. */
+export class Processor {
+  readonly memory: WebAssembly.Memory;
+  readonly i32: Int32Array;
+  readonly u32: Uint32Array;
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly f64: Float64Array;
+  readonly view: DataView;
+
+  readonly physicalBytes: number;
+  readonly bus: Bus;
+  readonly mmu: Mmu;
+  /** One byte per page of RAM, set by the engine for pages whose code it has decoded; then mmu.protectCodePage(). */
+  readonly codePages: Uint8Array;
+
+  /** -1: none. */
+  exitSelector: number;
+  ports: PortBus;
+  cpuid: CpuidModel;
+  timestampCounter: () => bigint;
+
+  /** Interrupts and exceptions delivered into the guest, by vector. Those that left by gate are not counted. */
+  readonly deliveries = new Uint32Array(256);
+  /** What the current run ends with; valid while pendingExit is not -1, and after the run. */
+  readonly exit: Exit = { reason: ExitReason.budget, vector: 0, errorCode: 0, hasErrorCode: false };
+  /** An ExitReason that the engine has to act on after the current instruction, or -1. */
+  pendingExit = -1;
+  /** jump() or an interrupt delivery has set State.eip: the engine must not advance it. Cleared by the engine. */
+  jumped = false;
+  /** Data breakpoints armed in DR7 (a bit each): linear() reports accesses to noteAccess(). See debug.ts. */
+  watching = 0;
+  /** DR6 bits collected since the engine last looked. */
+  debugStatus = 0;
+  /** Assigned by debug.ts's users: called by linear() while `watching`. */
+  noteAccess: (linear: number, size: number, write: boolean) => void = () => undefined;
+
+  /** The bits of State.mode changed: decoded code that depends on them is void. */
+  onModeChange: () => void = () => undefined;
+
+  /** Word index into i32 of the current privilege level's tables. */
+  #readTable = systemReadTable;
+  #writeTable = systemWriteTable;
+
+  constructor(memory: WebAssembly.Memory, options: ProcessorOptions) {
+    const buffer = memory.buffer;
+    this.memory = memory;
+    this.i32 = new Int32Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.view = new DataView(buffer);
+    this.physicalBytes = options.physicalBytes;
+    this.bus = new Bus(buffer, options.physicalBytes, options.devices);
+    this.codePages = this.bus.codePages;
+    this.mmu = new Mmu(this.i32, this.bus);
+    this.exitSelector = options.exitSelector ?? -1;
+    this.ports = options.ports ?? noPorts;
+    this.cpuid = options.cpuid ?? defaultCpuid;
+    this.timestampCounter = options.timestampCounter ?? (() => BigInt(Math.trunc(this.f64[State.retired >> 3]!)));
+    this.updateMode();
+  }
+
+  /** Called after `length` bytes at a physical address inside a page of codePages were written. */
+  set onCodeWrite(hook: (physical: number, length: number) => void) {
+    this.bus.onCodeWrite = hook;
+  }
+
+  // ── linear memory at the current privilege level ────────────────────────────────────────────────────────────────
+
+  /** Read from a linear address; unsigned. Raises #PF. */
+  read8(linear: number): number {
+    const e = this.i32[this.#readTable + (linear >>> 12)]!;
+    if ((e & pageMask) === 0) return this.u8[(e ^ linear) >>> 0]!;
+    return this.#readSlow(linear, 1, this.i32[State.cpl >> 2] === 3);
+  }
+
+  read16(linear: number): number {
+    const e = this.i32[this.#readTable + (linear >>> 12)]!;
+    if (((e | linear) & pageMask) <= room2) return this.view.getUint16((e ^ linear) >>> 0, true);
+    return this.#readSlow(linear, 2, this.i32[State.cpl >> 2] === 3);
+  }
+
+  read32(linear: number): number {
+    const e = this.i32[this.#readTable + (linear >>> 12)]!;
+    if (((e | linear) & pageMask) <= room4) return this.view.getUint32((e ^ linear) >>> 0, true);
+    return this.#readSlow(linear, 4, this.i32[State.cpl >> 2] === 3);
+  }
+
+  /** Write to a linear address. Raises #PF before anything is written. */
+  write8(linear: number, value: number): void {
+    const e = this.i32[this.#writeTable + (linear >>> 12)]!;
+    if ((e & pageMask) === 0) this.u8[(e ^ linear) >>> 0] = value;
+    else this.#writeSlow(linear, 1, value, this.i32[State.cpl >> 2] === 3);
+  }
+
+  write16(linear: number, value: number): void {
+    const e = this.i32[this.#writeTable + (linear >>> 12)]!;
+    if (((e | linear) & pageMask) <= room2) this.view.setUint16((e ^ linear) >>> 0, value, true);
+    else this.#writeSlow(linear, 2, value, this.i32[State.cpl >> 2] === 3);
+  }
+
+  write32(linear: number, value: number): void {
+    const e = this.i32[this.#writeTable + (linear >>> 12)]!;
+    if (((e | linear) & pageMask) <= room4) this.view.setUint32((e ^ linear) >>> 0, value, true);
+    else this.#writeSlow(linear, 4, value, this.i32[State.cpl >> 2] === 3);
+  }
+
+  /** Raise the #PF that a write of `size` bytes (up to 4096) would raise; sets Accessed and Dirty, writes nothing. */
+  probeWrite(linear: number, size: number): void {
+    const user = this.i32[State.cpl >> 2] === 3;
+    this.mmu.translate(linear, AccessKind.write, user);
+    if ((linear & pageMask) + size > 0x1000) this.mmu.translate(nextPage(linear), AccessKind.write, user);
+  }
+
+  /** Raise the #PF that a read of `size` bytes (up to 4096) would raise. */
+  probeRead(linear: number, size: number): void {
+    const user = this.i32[State.cpl >> 2] === 3;
+    this.mmu.translate(linear, AccessKind.read, user);
+    if ((linear & pageMask) + size > 0x1000) this.mmu.translate(nextPage(linear), AccessKind.read, user);
+  }
+
+  // ── descriptor tables and task state: supervisor accesses whatever the privilege level ──────────────────────────
+
+  readSystem8(linear: number): number {
+    const e = this.i32[systemReadTable + (linear >>> 12)]!;
+    if ((e & pageMask) === 0) return this.u8[(e ^ linear) >>> 0]!;
+    return this.#readSlow(linear, 1, false);
+  }
+
+  readSystem16(linear: number): number {
+    const e = this.i32[systemReadTable + (linear >>> 12)]!;
+    if (((e | linear) & pageMask) <= room2) return this.view.getUint16((e ^ linear) >>> 0, true);
+    return this.#readSlow(linear, 2, false);
+  }
+
+  readSystem32(linear: number): number {
+    const e = this.i32[systemReadTable + (linear >>> 12)]!;
+    if (((e | linear) & pageMask) <= room4) return this.view.getUint32((e ^ linear) >>> 0, true);
+    return this.#readSlow(linear, 4, false);
+  }
+
+  writeSystem8(linear: number, value: number): void {
+    const e = this.i32[systemWriteTable + (linear >>> 12)]!;
+    if ((e & pageMask) === 0) this.u8[(e ^ linear) >>> 0] = value;
+    else this.#writeSlow(linear, 1, value, false);
+  }
+
+  writeSystem16(linear: number, value: number): void {
+    const e = this.i32[systemWriteTable + (linear >>> 12)]!;
+    if (((e | linear) & pageMask) <= room2) this.view.setUint16((e ^ linear) >>> 0, value, true);
+    else this.#writeSlow(linear, 2, value, false);
+  }
+
+  writeSystem32(linear: number, value: number): void {
+    const e = this.i32[systemWriteTable + (linear >>> 12)]!;
+    if (((e | linear) & pageMask) <= room4) this.view.setUint32((e ^ linear) >>> 0, value, true);
+    else this.#writeSlow(linear, 4, value, false);
+  }
+
+  // ── segmented memory ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Linear address of `size` bytes at `offset` in a segment. Raises #SS(0) for the stack segment, #GP(0) for the
+   * others, when the segment is null, of the wrong type, or too short; #AC(0) when alignment is checked.
+   * A segment with limit 2^32-1 has no end: offsets wrap around, as they do where generated code leaves out the check.
+   */
+  linear(segment: number, offset: number, size: number, write: boolean): number {
+    const i32 = this.i32;
+    const cache = SEGMENTS + segment * 4;
+    const access = i32[cache + ACCESS]!;
+    const limit = i32[cache + LIMIT]!;
+    if ((access & plainDataMask) !== plainData) this.#checkType(segment, offset, size, write, access, limit);
+    else if (limit !== noLimit && (offset >>> 0) + size - 1 > limit >>> 0) raise(segmentVector(segment));
+    const linear = (i32[cache + BASE]! + offset) >>> 0;
+    if ((i32[MODE]! & Mode.alignmentCheck) !== 0 && (linear & (size - 1)) !== 0 && (size & (size - 1)) === 0) {
+      raise(Vector.alignment);
+    }
+    if (this.watching !== 0) this.noteAccess(linear, size, write);
+    return linear;
+  }
+
+  readSeg8(segment: number, offset: number): number {
+    return this.read8(this.linear(segment, offset, 1, false));
+  }
+
+  readSeg16(segment: number, offset: number): number {
+    return this.read16(this.linear(segment, offset, 2, false));
+  }
+
+  readSeg32(segment: number, offset: number): number {
+    return this.read32(this.linear(segment, offset, 4, false));
+  }
+
+  writeSeg8(segment: number, offset: number, value: number): void {
+    this.write8(this.linear(segment, offset, 1, true), value);
+  }
+
+  writeSeg16(segment: number, offset: number, value: number): void {
+    this.write16(this.linear(segment, offset, 2, true), value);
+  }
+
+  writeSeg32(segment: number, offset: number, value: number): void {
+    this.write32(this.linear(segment, offset, 4, true), value);
+  }
+
+  /** Read 1, 2 or 4 bytes. */
+  readSeg(segment: number, offset: number, size: number): number {
+    if (size === 4) return this.readSeg32(segment, offset);
+    return size === 2 ? this.readSeg16(segment, offset) : this.readSeg8(segment, offset);
+  }
+
+  /** Write 1, 2 or 4 bytes. */
+  writeSeg(segment: number, offset: number, size: number, value: number): void {
+    if (size === 4) this.writeSeg32(segment, offset, value);
+    else if (size === 2) this.writeSeg16(segment, offset, value);
+    else this.writeSeg8(segment, offset, value);
+  }
+
+  /** The memory operand's offset in its segment. */
+  effectiveAddress(insn: Instruction): number {
+    let offset = insn.displacement;
+    if (insn.base >= 0) offset += this.i32[GPR + insn.base]!;
+    if (insn.index >= 0) offset += this.i32[GPR + insn.index]! << insn.scale;
+    return insn.addressSize === 2 ? offset & 0xffff : offset >>> 0;
+  }
+
+  // ── the stack ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** 0xffff_ffff or 0xffff: the part of ESP that addresses the stack. As an int32. */
+  get stackMask(): number {
+    return (this.i32[SS + ACCESS]! & Access.big) !== 0 ? -1 : 0xffff;
+  }
+
+  /** Change the addressing part of ESP. */
+  setStackPointer(value: number): void {
+    const mask = this.stackMask;
+    this.i32[ESP] = (this.i32[ESP]! & ~mask) | (value & mask);
+  }
+
+  push16(value: number): void {
+    const offset = (this.i32[ESP]! - 2) & this.stackMask;
+    this.writeSeg16(SegmentRegister.ss, offset, value);
+    this.setStackPointer(offset);
+  }
+
+  push32(value: number): void {
+    const offset = (this.i32[ESP]! - 4) & this.stackMask;
+    this.writeSeg32(SegmentRegister.ss, offset, value);
+    this.setStackPointer(offset);
+  }
+
+  pop16(): number {
+    const offset = this.i32[ESP]! & this.stackMask;
+    const value = this.readSeg16(SegmentRegister.ss, offset);
+    this.setStackPointer(offset + 2);
+    return value;
+  }
+
+  pop32(): number {
+    const offset = this.i32[ESP]! & this.stackMask;
+    const value = this.readSeg32(SegmentRegister.ss, offset);
+    this.setStackPointer(offset + 4);
+    return value;
+  }
+
+  // ── control ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Current privilege level, 0..3. */
+  get cpl(): number {
+    return this.i32[State.cpl >> 2]!;
+  }
+
+  /** Continue at this offset of the code segment. Raises #GP(0) beyond its limit. */
+  jump(eip: number): void {
+    if (eip >>> 0 > this.i32[CS + LIMIT]! >>> 0) raise(Vector.protection);
+    this.i32[EIP] = eip;
+    this.jumped = true;
+  }
+
+  /** End the run after this instruction. The caller fills `exit` beyond its reason. */
+  requestExit(reason: number): void {
+    this.exit.reason = reason;
+    this.pendingExit = reason;
+    this.i32[State.attention >> 2] = 1;
+  }
+
+  /**
+   * Bring State.mode and the table bases up to date. To be called after any change of a segment cache, CPL, CR0, DR7
+   * or of TF, VM, AC in EFLAGS.
+   */
+  updateMode(): void {
+    const i32 = this.i32;
+    const user = i32[State.cpl >> 2] === 3;
+    const readTable = user ? Layout.tlbReadUser : Layout.tlbReadSupervisor;
+    const writeTable = user ? Layout.tlbWriteUser : Layout.tlbWriteSupervisor;
+    i32[State.tlbRead >> 2] = readTable;
+    i32[State.tlbWrite >> 2] = writeTable;
+    i32[State.codeTable >> 2] = user ? Layout.codeUser : Layout.codeSupervisor;
+    this.#readTable = readTable >>> 2;
+    this.#writeTable = writeTable >>> 2;
+
+    const flags = i32[State.eflags >> 2]!;
+    const cr0 = i32[State.cr0 >> 2]!;
+    let mode = 0;
+    if (
+      (cr0 & Cr0.pe) !== 0 && (flags & (Eflags.vm | Eflags.tf)) === 0 &&
+      i32[CS + BASE] === 0 && i32[CS + LIMIT] === noLimit &&
+      (i32[CS + ACCESS]! & i32[SS + ACCESS]! & Access.big) !== 0 &&
+      (i32[(State.dr >> 2) + 7]! & anyBreakpoint) === 0
+    ) {
+      mode = Mode.fast;
+    }
+    if (this.#isFlat(DS)) mode |= Mode.flatDs;
+    if (this.#isFlat(ES)) mode |= Mode.flatEs;
+    if (this.#isFlat(SS)) mode |= Mode.flatSs;
+    if (user && (flags & Eflags.ac) !== 0 && (cr0 & Cr0.am) !== 0) mode |= Mode.alignmentCheck;
+    if (i32[MODE] !== mode) {
+      i32[MODE] = mode;
+      this.onModeChange();
+    }
+  }
+
+  #isFlat(cache: number): boolean {
+    const i32 = this.i32;
+    return i32[cache + LIMIT] === noLimit && i32[cache + BASE] === 0 &&
+      (i32[cache + ACCESS]! & plainDataMask) === plainData;
+  }
+
+  /** The checks for segments that are not plain data; see linear(). */
+  #checkType(segment: number, offset: number, size: number, write: boolean, access: number, limit: number): void {
+    const vector = segmentVector(segment);
+    if ((access & Access.present) === 0) raise(vector);
+    const protectedMode = (this.i32[State.cr0 >> 2]! & Cr0.pe) !== 0 && (this.i32[State.eflags >> 2]! & Eflags.vm) === 0;
+    if (protectedMode) {
+      const code = (access & Access.code) !== 0;
+      if (write ? code || (access & Access.writable) === 0 : code && (access & Access.writable) === 0) raise(vector);
+    }
+    const first = offset >>> 0;
+    const last = first + size - 1;
+    if ((access & (Access.code | Access.expandDown)) === Access.expandDown) {
+      const top = (access & Access.big) !== 0 ? 0xffff_ffff : 0xffff;
+      if (first <= limit >>> 0 || last > top) raise(vector);
+    } else if (limit !== noLimit && last > limit >>> 0) {
+      raise(vector);
+    }
+  }
+
+  #readSlow(linear: number, size: number, user: boolean): number {
+    const { mmu, bus } = this;
+    const physical = mmu.translate(linear, AccessKind.read, user);
+    if ((linear & pageMask) + size <= 0x1000) return bus.read(physical, size);
+    const second = mmu.translate(nextPage(linear), AccessKind.read, user);
+    const inFirst = 0x1000 - (linear & pageMask);
+    let value = 0;
+    for (let i = 0; i < size; i++) {
+      value |= bus.read(i < inFirst ? physical + i : second + i - inFirst, 1) << (8 * i);
+    }
+    return value >>> 0;
+  }
+
+  #writeSlow(linear: number, size: number, value: number, user: boolean): void {
+    const { mmu, bus } = this;
+    const physical = mmu.translate(linear, AccessKind.write, user);
+    if ((linear & pageMask) + size <= 0x1000) {
+      bus.write(physical, size, value);
+      return;
+    }
+    const second = mmu.translate(nextPage(linear), AccessKind.write, user);
+    const inFirst = 0x1000 - (linear & pageMask);
+    for (let i = 0; i < size; i++) {
+      bus.write(i < inFirst ? physical + i : second + i - inFirst, 1, value >>> (8 * i));
+    }
+  }
+}
+
+/** First byte of the page after the one around `linear`, at 4 GiB wrapping to 0. */
+function nextPage(linear: number): number {
+  return ((linear | pageMask) + 1) >>> 0;
+}
+
+/** The exception for a bad access through a segment. */
+function segmentVector(segment: number): number {
+  return segment === SegmentRegister.ss ? Vector.stack : Vector.protection;
+}
