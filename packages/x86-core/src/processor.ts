@@ -9,6 +9,7 @@
 import { Bus, type DeviceRange, type PortBus } from './bus.js';
 import type { CpuidModel } from './cpuid.js';
 import { defaultCpuid } from './cpuid.js';
+import { noteAccess } from './debug.js';
 import { ExitReason, type Exit } from './exit.js';
 import { raise, Vector } from './fault.js';
 import type { Instruction } from './instruction.js';
@@ -84,6 +85,8 @@ export class Processor {
   ports: PortBus;
   cpuid: CpuidModel;
   timestampCounter: () => bigint;
+  /** What WRMSR has added to the time-stamp counter. */
+  timestampOffset = 0n;
 
   /** Interrupts and exceptions delivered into the guest, by vector. Those that left by gate are not counted. */
   readonly deliveries = new Uint32Array(256);
@@ -93,13 +96,12 @@ export class Processor {
   pendingExit = -1;
   /** jump() or an interrupt delivery has set State.eip: the engine must not advance it. Cleared by the engine. */
   jumped = false;
-  /** Data breakpoints armed in DR7 (a bit each): linear() reports accesses to noteAccess(). See debug.ts. */
+  /** A single-step trap is due after the current instruction. Kept by debug.ts; a delivery takes it away. */
+  stepTrap = false;
+  /** Data breakpoints armed in DR7 (a bit each): linear() compares addresses with them. See debug.ts. */
   watching = 0;
-  /** DR6 bits collected since the engine last looked. */
+  /** DR6 bits of a debug trap that is due after the current instruction. See debug.ts. */
   debugStatus = 0;
-  /** Assigned by debug.ts's users: called by linear() while `watching`. */
-  noteAccess: (linear: number, size: number, write: boolean) => void = () => undefined;
-
   /** The bits of State.mode changed: decoded code that depends on them is void. */
   onModeChange: () => void = () => undefined;
 
@@ -242,7 +244,7 @@ export class Processor {
     if ((i32[MODE]! & Mode.alignmentCheck) !== 0 && (linear & (size - 1)) !== 0 && (size & (size - 1)) === 0) {
       raise(Vector.alignment);
     }
-    if (this.watching !== 0) this.noteAccess(linear, size, write);
+    if (this.watching !== 0) noteAccess(this, linear, size, write);
     return linear;
   }
 
