@@ -63,9 +63,6 @@ const cpuid: RareExecute = (cpu) => {
   cpu.i32[GPR + Register.edx] = leaf.edx;
 };
 
-/** Opcodes that this CPU leaves undefined. */
-const undefinedOpcode: RareExecute = () => raise(Vector.invalidOpcode);
-
 export const flagInstructions: Readonly<Record<string, RareExecute>> = {
-  pushf, popf, cli, sti, hlt, cpuid, undefined: undefinedOpcode,
+  pushf, popf, cli, sti, hlt, cpuid,
 };
