@@ -136,6 +136,8 @@ export class Mmu {
     const user = this.#i32[State.cpl >> 2] === 3;
     const slot = tableOf(kind, user) + (linear >>> 12);
     const entry = this.#i32[slot]!;
+    // plain already: the access only crosses into the next page
+    if (entry !== absent && (entry & pageMask) === 0) return 0;
     // a page with decoded code stays slow; no need to walk again
     if (entry !== absent && (entry & pageMask) !== 0 && this.#bus.codePages[((entry & ~pageMask) ^ linear) - Layout.physical >>> 12] !== 0) return 0;
     if (this.#walk(linear, kind, user) < 0) return 0;

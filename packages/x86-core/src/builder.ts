@@ -1,0 +1,95 @@
+/*S:130
+ * The language instructions are written in.
+ *
+ * An instruction's meaning is one TypeScript function that talks to a Builder: take this operand, add, set the flags,
+ * store. The reference engine hands it a builder that simply does these things (V = number). The generated interpreter
+ * hands it a builder that writes WebAssembly which will do them (V = a node of an expression). So there is one
+ * meaning, and the engines cannot drift apart.
+ *
+ * Rules for authors: all accesses that can fault come before anything is committed; conditions decided while building
+ * (sizes, operand kinds) are ordinary `if`s, conditions of the running program go through when() and select().
+ */
+
+/** Comparison and arithmetic on 32-bit values, operands, flags, control. `V` is the engine's idea of a value. */
+export interface Builder<V> {
+  /** Operand size in bytes: 1, 2 or 4. Values of 1 and 2 bytes are zero-extended. */
+  readonly size: number;
+
+  imm(value: number): V;
+  add(a: V, b: V): V;
+  sub(a: V, b: V): V;
+  mul(a: V, b: V): V;
+  /** High halves of the 64-bit product. */
+  mulHighSigned(a: V, b: V): V;
+  mulHighUnsigned(a: V, b: V): V;
+  and(a: V, b: V): V;
+  or(a: V, b: V): V;
+  xor(a: V, b: V): V;
+  /** Shifts and rotates take their count modulo 32. */
+  shl(a: V, count: V): V;
+  shr(a: V, count: V): V;
+  sar(a: V, count: V): V;
+  rotl(a: V, count: V): V;
+  clz(a: V): V;
+  ctz(a: V): V;
+  popcount(a: V): V;
+  signExtend8(a: V): V;
+  signExtend16(a: V): V;
+  /** Comparisons give 1 or 0. */
+  eq(a: V, b: V): V;
+  ne(a: V, b: V): V;
+  lessSigned(a: V, b: V): V;
+  lessUnsigned(a: V, b: V): V;
+  isZero(a: V): V;
+  select(condition: V, yes: V, no: V): V;
+  /** Quotient and remainder of high:low by divisor; raises #DE when the quotient does not fit 32 bits or divisor is 0. */
+  divideUnsigned(high: V, low: V, divisor: V): { quotient: V; remainder: V };
+  divideSigned(high: V, low: V, divisor: V): { quotient: V; remainder: V };
+
+  /** Operand slots, in the order of the manual's syntax. Destination slots are probed for writing before anything else. */
+  get(slot: number): V;
+  set(slot: number, value: V): void;
+  /** Effective address of the memory operand, without its segment base. */
+  offset(): V;
+
+  /** A general register named by the instruction itself; sizes 1 (low byte, or with number 4..7 the high byte), 2, 4. */
+  gpr(register: number, size: number): V;
+  setGpr(register: number, size: number, value: V): void;
+
+  /** Push and pop with the stack's own address size. pop() moves the stack pointer only when all else has worked. */
+  push(value: V, size: number): void;
+  pop(size: number): V;
+  /** LEAVE: pop from where EBP points, then move the stack pointer past it. */
+  popFrame(size: number): V;
+
+  /** The four lazy flag words; see flags.ts. */
+  zeroWord(): V;
+  signWord(): V;
+  addend(): V;
+  sum(): V;
+  setFlags(zero: V, sign: V, addend: V, sum: V): void;
+  /** CF, OF and AF only. */
+  setCarries(addend: V, sum: V): void;
+  /** The non-arithmetic flags word. */
+  eflags(): V;
+  setEflags(value: V): void;
+
+  /** Run a part only when the condition is not 0. */
+  when(condition: V, then: () => void, otherwise?: () => void): void;
+
+  /** Target of a relative jump, and the address of the next instruction (both as EIP values). */
+  target(): V;
+  next(): V;
+  /** Control transfers. The instruction ends there. */
+  jump(target: V): void;
+  /** `commit` runs once the target is known to be reachable, taken or not. */
+  branch(condition: V, commit?: () => void): void;
+  call(target: V): void;
+  /** Near return; releases `extra` more bytes of stack. */
+  ret(extra: V): void;
+
+  raise(vector: number): void;
+}
+
+/** The meaning of an instruction. */
+export type Execute = <V>(b: Builder<V>) => void;

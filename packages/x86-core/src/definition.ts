@@ -1,0 +1,84 @@
+/*
+ * What an instruction means, apart from how it is encoded.
+ *
+ * Common instructions are written once against a Builder (builder.ts); rare and system instructions are plain
+ * functions on the Processor, which every engine calls.
+ */
+import type { Execute } from './builder.js';
+import type { Instruction } from './instruction.js';
+import type { Processor } from './processor.js';
+
+/**
+ * A rare instruction. State.eip still points at the instruction itself; the engine has computed nothing else. On
+ * return, if `State.eip` is to be anything but the next instruction, the function has set it through
+ * `cpu.jump(eip)`. Faults are thrown by raise(), before anything is committed.
+ */
+export type RareExecute = (cpu: Processor, insn: Instruction) => void;
+
+/** How a slot is used: read, written, or both. Decides how memory is probed before anything is committed. */
+export type SlotUse = 'r' | 'w' | 'rw';
+
+/** One meaning, shared by all encodings of it. Exactly one of `execute` and `rare` is present. */
+export interface Definition {
+  readonly name: string;
+  /** Small number, unique in a process. */
+  readonly id: number;
+  readonly uses: readonly SlotUse[];
+  readonly execute?: Execute;
+  readonly rare?: RareExecute;
+  /** LOCK is allowed when slot 0 is memory. */
+  readonly lockable: boolean;
+  /** The generated interpreter has handlers for it; without, it calls the reference. */
+  readonly hot: boolean;
+  /** Never falls through to the next record: what follows must be looked up. */
+  readonly ends: boolean;
+  /** Conditional or direct branch: has a target within reach of decoding. */
+  readonly branches: boolean;
+  /** Bit instructions whose register bit number reaches beyond the memory operand. */
+  readonly bitString: boolean;
+}
+
+const definitions = new Map<string, Definition>();
+
+/** Options of define(). */
+export interface DefinitionOptions {
+  uses?: string;
+  execute?: Execute;
+  rare?: RareExecute;
+  lockable?: boolean;
+  hot?: boolean;
+  ends?: boolean;
+  branches?: boolean;
+  bitString?: boolean;
+}
+
+/** Register a meaning under a name of its own. Throws on a name used twice. */
+export function define(name: string, options: DefinitionOptions): Definition {
+  if (definitions.has(name)) throw new Error(`instruction ${name} is defined twice`);
+  const definition: Definition = {
+    name,
+    id: definitions.size,
+    uses: (options.uses ?? '').split(' ').filter((use): use is SlotUse => use !== ''),
+    lockable: options.lockable ?? false,
+    hot: options.hot ?? false,
+    ends: options.ends ?? false,
+    branches: options.branches ?? false,
+    bitString: options.bitString ?? false,
+    ...(options.execute && { execute: options.execute }),
+    ...(options.rare && { rare: options.rare }),
+  };
+  definitions.set(name, definition);
+  return definition;
+}
+
+/** The meaning registered under a name. Throws when there is none: a hole in the opcode tables. */
+export function definitionOf(name: string): Definition {
+  const definition = definitions.get(name);
+  if (!definition) throw new Error(`no instruction is defined under the name ${name}`);
+  return definition;
+}
+
+/** All meanings, in the order of their ids. */
+export function allDefinitions(): Definition[] {
+  return [...definitions.values()];
+}

@@ -1,0 +1,99 @@
+/*
+ * REP MOVS and REP STOS a page at a time.
+ *
+ * To the same effect as strings.ts, element after element: each element counts as one retired instruction, and the
+ * pointers stand where the last whole element left them. Everything unusual (backwards, 16-bit addresses, odd segments,
+ * elements across pages, pages that are not plainly there) is left to the element-wise way.
+ */
+import { type Instruction, Repeat } from '../instruction.js';
+import { AccessKind } from '../paging.js';
+import type { Processor } from '../processor.js';
+import { Eflags, Mode, Register, SegmentRegister, State } from '../state.js';
+
+const GPR = State.gpr >> 2;
+const ECX = GPR + Register.ecx;
+const ESI = GPR + Register.esi;
+const EDI = GPR + Register.edi;
+const pageSize = 0x1000;
+const pageMask = 0xfff;
+
+/** Opcodes: A4/A5 MOVS, AA/AB STOS. */
+const movs = 0xa4;
+const stos = 0xaa;
+
+/**
+ * Execute up to `most` elements of a repeated MOVS or STOS.
+ *
+ * @returns the number of elements done (EIP is past the instruction when it is finished), or 0 when this instruction or
+ *   its present state is not for bulk treatment and nothing was done
+ */
+export function bulkString(cpu: Processor, insn: Instruction, most: number): number {
+  const kind = insn.opcode & ~1;
+  if ((kind !== movs && kind !== stos) || insn.repeat === Repeat.none || insn.addressSize !== 4) return 0;
+  const { i32 } = cpu;
+  const mode = i32[State.mode >> 2]!;
+  const flat = Mode.flatEs | (kind === movs ? Mode.flatDs : 0);
+  if ((mode & flat) !== flat || (i32[State.eflags >> 2]! & Eflags.df) !== 0) return 0;
+  if (kind === movs && insn.segment !== SegmentRegister.ds) return 0;
+  const { size } = insn;
+  let done = 0;
+  while (done < most && i32[ECX] !== 0) {
+    const count = chunk(cpu, kind, size, Math.min(most - done, i32[ECX]! >>> 0));
+    if (count === 0) break;
+    done += count;
+    i32[ECX] = i32[ECX]! - count;
+    i32[EDI] = i32[EDI]! + count * size;
+    if (kind === movs) i32[ESI] = i32[ESI]! + count * size;
+  }
+  if (done > 0 && i32[ECX] === 0) i32[State.eip >> 2] = i32[State.eip >> 2]! + insn.length;
+  return done;
+}
+
+/** As many elements as lie within the current pages, at most `limit`. */
+function chunk(cpu: Processor, kind: number, size: number, limit: number): number {
+  const { i32, u8 } = cpu;
+  const to = i32[EDI]! >>> 0;
+  const from = i32[ESI]! >>> 0;
+  let room = pageSize - (to & pageMask);
+  if (kind === movs) room = Math.min(room, pageSize - (from & pageMask));
+  const count = Math.min(limit, Math.floor(room / size));
+  if (count === 0) return 0;
+  const target = plainAddress(cpu, to, AccessKind.write);
+  if (target < 0) return 0;
+  const bytes = count * size;
+  if (kind === stos) {
+    fill(cpu, target, bytes, size);
+    return count;
+  }
+  const source = plainAddress(cpu, from, AccessKind.read);
+  if (source < 0) return 0;
+  // an overlap ahead of the source repeats what was just written: that is for the element-wise way
+  if (target > source && target < source + bytes) return 0;
+  u8.copyWithin(target, source, source + bytes);
+  return count;
+}
+
+/** Address in the WebAssembly memory of a linear address that is plainly accessible, or -1. */
+function plainAddress(cpu: Processor, linear: number, kind: number): number {
+  const { i32 } = cpu;
+  const table = kind === AccessKind.write ? i32[State.tlbWrite >> 2]! : i32[State.tlbRead >> 2]!;
+  const slot = (table >>> 2) + (linear >>> 12);
+  if ((i32[slot]! & pageMask) !== 0 && cpu.mmu.fill(linear, kind) === 0) return -1;
+  return (i32[slot]! ^ linear) >>> 0;
+}
+
+function fill(cpu: Processor, target: number, bytes: number, size: number): void {
+  const { u8, view } = cpu;
+  if (size === 1) {
+    u8.fill(u8[State.gpr]!, target, target + bytes);
+    return;
+  }
+  const value = cpu.i32[GPR]!;
+  if (value === 0) u8.fill(0, target, target + bytes);
+  else if (size === 4) {
+    for (let at = target; at < target + bytes; at += 4) view.setInt32(at, value, true);
+  } else {
+    for (let at = target; at < target + bytes; at += 2) view.setInt16(at, value, true);
+  }
+}
+

@@ -1,0 +1,188 @@
+/*S:350
+ * The interpreter engine: generated code for what is plain, the reference engine for what is not.
+ *
+ * The generated function runs from record to record until it meets an address without one, the end of the budget, or an
+ * instruction after which nothing may be taken for granted. This file is the other half of that conversation.
+ */
+import type { Engine } from '../engine.js';
+import { Stepper } from '../engine.js';
+import type { Processor } from '../processor.js';
+import { Eflags, Layout, Mode, State } from '../state.js';
+import { bulkString } from './bulk.js';
+import { CodeCache } from './code-cache.js';
+import { generateInterpreter, type GeneratedInterpreter, Handler } from './generate.js';
+import { Field, recordSize } from './record.js';
+
+const EIP = State.eip >> 2;
+const BUDGET = State.budget >> 2;
+const ATTENTION = State.attention >> 2;
+const pageMask = 0xfff;
+const wasmPage = 0x10000;
+
+type RunFunction = (record: number, pageBase: number) => number;
+
+/** Modules by memory size: they depend on nothing else, so machines of one size share theirs. */
+const modules = new Map<number, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
+
+function moduleFor(memoryPages: number): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
+  let known = modules.get(memoryPages);
+  if (!known) {
+    const generated = generateInterpreter(memoryPages);
+    known = { generated, module: new WebAssembly.Module(generated.code) };
+    modules.set(memoryPages, known);
+  }
+  return known;
+}
+
+/** Runs decoded records in generated WebAssembly. */
+export class InterpreterEngine implements Engine {
+  readonly code: CodeCache;
+  readonly #cpu: Processor;
+  readonly #stepper: Stepper;
+  readonly #plain: Uint16Array;
+  readonly #run: RunFunction;
+  /** Instructions the reference engine executed for us; for statistics. */
+  stepped = 0;
+
+  constructor(cpu: Processor) {
+    const { generated, module } = moduleFor(cpu.memory.buffer.byteLength / wasmPage);
+    this.#cpu = cpu;
+    this.#stepper = new Stepper(cpu);
+    this.#plain = generated.plain;
+    this.code = new CodeCache(cpu, generated);
+    const instance = new WebAssembly.Instance(module, {
+      env: {
+        memory: cpu.memory,
+        step: (record: number, pageBase: number) => this.#step(record, pageBase),
+        fill: (linear: number, kind: number) => cpu.mmu.fill(linear, kind),
+      },
+    });
+    this.#run = instance.exports['run'] as RunFunction;
+    cpu.onCodeWrite = (physical, length) => {
+      if (this.code.written(physical, length)) cpu.i32[ATTENTION] = 1;
+    };
+    cpu.onModeChange = () => {
+      // code tables of virtual pages belong to the mode they were filled in
+      cpu.mmu.flushAll(true);
+      cpu.i32[ATTENTION] = 1;
+    };
+  }
+
+  run(): void {
+    const cpu = this.#cpu;
+    const { i32 } = cpu;
+    const stepper = this.#stepper;
+    stepper.begin();
+    while (i32[BUDGET]! > 0 && cpu.pendingExit < 0) {
+      i32[ATTENTION] = 0;
+      if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) !== Mode.fast || this.#delicate()) stepper.step();
+      else this.#runRecords();
+    }
+    stepper.account(i32[BUDGET]!);
+  }
+
+  /** The next instruction is special whatever it is: behind a MOV SS or STI, or shielded by RF. */
+  #delicate(): boolean {
+    const { i32 } = this.#cpu;
+    return (i32[State.shadow >> 2]! | (i32[State.eflags >> 2]! & Eflags.rf)) !== 0;
+  }
+
+  #runRecords(): void {
+    const { i32, u16 } = this.#cpu;
+    const eip = i32[EIP]!;
+    let record = 0;
+    try {
+      record = this.code.recordAt(eip >>> 0);
+    } catch (fault) {
+      this.#stepper.fault(fault);
+      return;
+    }
+    if (record === 0) {
+      this.#stepper.step();
+      return;
+    }
+    const remaining = u16[(record + Field.remaining) >> 1]!;
+    const left = i32[BUDGET]!;
+    if (remaining > left) this.#runTail(record, eip & ~pageMask, left);
+    else {
+      i32[BUDGET] = left - remaining;
+      this.#run(record, eip & ~pageMask);
+    }
+  }
+
+  /** The budget ends inside this run: execute copies of its first `count` records, and a stop behind them. */
+  #runTail(from: number, pageBase: number, count: number): void {
+    const { i32, u8, u16 } = this.#cpu;
+    let source = from;
+    let target: number = Layout.scratch;
+    let left = count;
+    for (;;) {
+      u8.copyWithin(target, source, source + recordSize);
+      const handler = this.#plain[u16[(source + Field.handler) >> 1]!]!;
+      u16[(target + Field.handler) >> 1] = handler;
+      if (left === 0) break;
+      u16[(target + Field.remaining) >> 1] = left;
+      if (handler !== Handler.check) left--;
+      source += recordSize;
+      target += recordSize;
+    }
+    u16[(target + Field.handler) >> 1] = Handler.stop;
+    i32[BUDGET] = 0;
+    this.#run(Layout.scratch, pageBase);
+  }
+
+  /**
+   * The generated code asks for one instruction. Returns 0 when it may go on with the following record.
+   *
+   * The run this record belongs to has been taken out of the budget as a whole: what is not executed is given back.
+   */
+  #step(record: number, pageBase: number): number {
+    const cpu = this.#cpu;
+    const { i32, u16 } = cpu;
+    const remaining = u16[(record + Field.remaining) >> 1]!;
+    const unspent = i32[BUDGET]! + remaining;
+    const eip = (pageBase + u16[(record + Field.offset) >> 1]!) | 0;
+    i32[EIP] = eip;
+    this.stepped++;
+    this.#stepper.account(unspent);
+    let length = 0;
+    let spent = 1;
+    try {
+      const insn = this.#stepper.reference.fetch();
+      length = insn.length;
+      spent = bulkString(cpu, insn, unspent);
+      if (spent === 0) {
+        this.#stepper.reference.execute(insn);
+        spent = 1;
+      }
+    } catch (fault) {
+      i32[BUDGET] = unspent;
+      this.#stepper.fault(fault);
+      return 1;
+    }
+    const rest = unspent - spent;
+    if (u16[(record + Field.handler) >> 1] === Handler.check) {
+      if (i32[ATTENTION] === 0 && cpu.pendingExit < 0) this.#installFollowingPage(pageBase);
+    } else if (
+      i32[EIP] === ((eip + length) | 0) && rest >= remaining - 1 && i32[ATTENTION] === 0 && !this.#delicate()
+    ) {
+      i32[BUDGET] = rest - (remaining - 1);
+      return 0;
+    }
+    i32[BUDGET] = rest;
+    return 1;
+  }
+
+  /** An instruction that crosses into the next page has just been fetched from there: its check may succeed next time. */
+  #installFollowingPage(pageBase: number): void {
+    const next = (pageBase + pageMask + 1) >>> 0;
+    if (this.#cpu.mmu.peek(next) >= 0) {
+      try {
+        this.code.install(next);
+      } catch (fault) {
+        // no longer mapped for us after what the instruction did: the check will fail again and find out
+        void fault;
+      }
+    }
+  }
+}

@@ -1,0 +1,279 @@
+/*S:330
+ * The interpreter writes itself.
+ *
+ * At start-up this file generates one WebAssembly function: a branch table over the record's handler number, a handler
+ * per shape written by HandlerBuilder from the instruction's definition, and the few common paths they share. The
+ * lazy flags, the budget and the table bases live in the function's locals; everything else is in memory.
+ */
+import { State } from '../state.js';
+import { encodeModule, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
+import { HandlerBuilder, Label, Local } from './handler-builder.js';
+import { Output, type Statement } from './node.js';
+import { Field, recordSize } from './record.js';
+import { selectFusedShapes, selectShapes, shapeKey } from './shapes.js';
+
+/** Handlers that are no instructions. */
+export const Handler = {
+  /** Execute the instruction by the reference engine. */
+  step: 0,
+  /** End of what was decoded here: look up the address pageBase + offset. */
+  link: 1,
+  /** End of a budget: leave with EIP = pageBase + offset. */
+  stop: 2,
+  /** The next instruction crosses into the following page: go on only if that is (still) the page it was decoded with. */
+  check: 3,
+  first: 4,
+} as const;
+
+/** Why the generated function came back. */
+export const Status = {
+  /** State.eip has no record yet (or is not mapped). */
+  lookup: 0,
+  /** The run at Local.record needs more than the budget that is left; State.eip is its first instruction. */
+  budget: 1,
+  /** The reference engine executed an instruction after which the world may be another. */
+  unwind: 2,
+} as const;
+
+/** What generate() yields: the module's bytes and the numbers of its handlers. */
+export interface GeneratedInterpreter {
+  readonly code: Uint8Array<ArrayBuffer>;
+  /** shapeKey → handler. */
+  readonly handlers: ReadonlyMap<number, number>;
+  /** shapeKey × 16 + condition → handler of the fused pair. */
+  readonly fused: ReadonlyMap<number, number>;
+  /** For each handler its unfused form (itself, mostly). */
+  readonly plain: Uint16Array;
+}
+
+const { i32, i64 } = ValueType;
+const imports = [
+  { name: 'step', type: { parameters: [i32, i32], results: [i32] } },
+  { name: 'fill', type: { parameters: [i32, i32], results: [i32] } },
+] satisfies { name: string; type: FunctionType }[];
+const importStep = 0;
+const importFill = 1;
+
+/** Locals that mirror words of the state page. */
+const spilled: readonly [local: number, address: number][] = [
+  [Local.zero, State.flagZero], [Local.sign, State.flagSign], [Local.addend, State.flagAddend], [Local.sum, State.flagSum],
+  [Local.budget, State.budget],
+];
+const mirrored: readonly [local: number, address: number][] = [
+  ...spilled, [Local.readTable, State.tlbRead], [Local.writeTable, State.tlbWrite], [Local.codeTable, State.codeTable],
+];
+
+function spill(out: Output): void {
+  for (const [local, address] of spilled) {
+    out.constant(0);
+    out.get(local);
+    out.memory(Op.i32Store, address);
+  }
+}
+
+function reload(out: Output): void {
+  for (const [local, address] of mirrored) {
+    out.constant(0);
+    out.memory(Op.i32Load, address);
+    out.set(local);
+  }
+}
+
+/** Leave the function with a status; EIP is on the stack below via `eip`. */
+function leave(out: Output, status: number, eip: () => void): void {
+  spill(out);
+  out.constant(0);
+  eip();
+  out.memory(Op.i32Store, State.eip);
+  out.constant(status);
+  out.op(Op.return);
+}
+
+function pushRecordEip(out: Output): void {
+  out.get(Local.pageBase);
+  out.get(Local.record);
+  out.memory(Op.i32Load16u, Field.offset);
+  out.op(Op.i32Add);
+}
+
+/** Take the run at Local.record out of the budget, or leave. Falls through when there is enough. */
+function charge(out: Output): void {
+  out.get(Local.budget);
+  out.get(Local.record);
+  out.memory(Op.i32Load16u, Field.remaining);
+  out.op(Op.i32Sub);
+  out.tee(Local.budget);
+  out.constant(0);
+  out.op(Op.i32LtS, Op.if, noResult);
+  out.get(Local.budget);
+  out.get(Local.record);
+  out.memory(Op.i32Load16u, Field.remaining);
+  out.op(Op.i32Add);
+  out.set(Local.budget);
+  leave(out, Status.budget, () => pushRecordEip(out));
+  out.op(Op.end);
+}
+
+/** Where each instruction table entry of a code page is: 4 bytes per byte of code. */
+const pageMask = 0xfff;
+
+/** Local.eip → Local.record and Local.pageBase, or leave for the engine. */
+function lookup(out: Output): void {
+  const found = Local.address;
+  out.get(Local.eip);
+  out.constant(10);
+  out.op(Op.i32ShrU);
+  out.constant(~3 & 0x3fffff);
+  out.op(Op.i32And);
+  out.get(Local.codeTable);
+  out.op(Op.i32Add);
+  out.memory(Op.i32Load, 0);
+  out.tee(found);
+  out.op(Op.if, noResult);
+  out.get(found);
+  out.get(Local.eip);
+  out.constant(pageMask);
+  out.op(Op.i32And);
+  out.constant(2);
+  out.op(Op.i32Shl, Op.i32Add);
+  out.memory(Op.i32Load, 0);
+  out.tee(found);
+  out.op(Op.if, noResult);
+  out.get(found);
+  out.set(Local.record);
+  out.get(Local.eip);
+  out.constant(~pageMask);
+  out.op(Op.i32And);
+  out.set(Local.pageBase);
+  charge(out);
+  out.level += 2;
+  out.branch(Op.br, Label.top);
+  out.level -= 2;
+  out.op(Op.end, Op.end);
+  leave(out, Status.lookup, () => out.get(Local.eip));
+}
+
+/** The code of the pseudo handlers, by number. */
+const pseudo: readonly ((out: Output) => void)[] = [
+  (out) => out.branch(Op.br, Label.step),
+  (out) => {
+    pushRecordEip(out);
+    out.set(Local.eip);
+    out.branch(Op.br, Label.lookup);
+  },
+  (out) => leave(out, Status.budget, () => pushRecordEip(out)),
+  (out) => {
+    // the code table of the following virtual page must be the one noted in `immediate`
+    out.get(Local.pageBase);
+    out.constant(0x1000);
+    out.op(Op.i32Add);
+    out.constant(10);
+    out.op(Op.i32ShrU);
+    out.get(Local.codeTable);
+    out.op(Op.i32Add);
+    out.memory(Op.i32Load, 0);
+    out.get(Local.record);
+    out.memory(Op.i32Load, Field.immediate);
+    out.op(Op.i32Ne);
+    out.branch(Op.brIf, Label.step);
+    out.get(Local.record);
+    out.constant(recordSize);
+    out.op(Op.i32Add);
+    out.set(Local.record);
+    out.branch(Op.br, Label.top);
+  },
+];
+
+/** Generate the interpreter for a memory of so many pages of 64 KiB. */
+export function generateInterpreter(memoryPages: number): GeneratedInterpreter {
+  const shapes = selectShapes();
+  const fusedShapes = selectFusedShapes(shapes);
+  const handlers = new Map<number, number>();
+  const fused = new Map<number, number>();
+  const count = Handler.first + shapes.length + fusedShapes.length;
+  const plain = Uint16Array.from({ length: count }, (_, handler) => handler);
+  const bodies: ((out: Output) => void)[] = [...pseudo];
+  const write = (statements: Statement[]) => (out: Output): void => out.statements(statements);
+  for (const shape of shapes) {
+    handlers.set(shapeKey(shape.definition, shape.size, shape.operandSize, shape.kinds, shape.sizes, shape.memory), bodies.length);
+    bodies.push(write(new HandlerBuilder(shape).build()));
+  }
+  for (const { first, condition } of fusedShapes) {
+    const key = shapeKey(first.definition, first.size, first.operandSize, first.kinds, first.sizes, first.memory);
+    fused.set(key * 16 + condition, bodies.length);
+    plain[bodies.length] = handlers.get(key)!;
+    bodies.push(write(new HandlerBuilder(first).buildWithBranch(condition)));
+  }
+
+  const out = new Output(Local.firstTemporary, Local.firstWide);
+  reload(out);
+  out.op(Op.loop, noResult);
+  const labels = Label.handlers - Label.top;
+  for (let i = 0; i < labels + count; i++) out.op(Op.block, noResult);
+  out.get(Local.record);
+  out.memory(Op.i32Load16u, Field.handler);
+  out.code.byte(Op.brTable);
+  out.code.unsigned(count - 1);
+  for (let handler = 0; handler < count; handler++) out.code.unsigned(handler);
+  bodies.forEach((body, handler) => {
+    out.op(Op.end);
+    out.level = Label.handlers + (count - 1 - handler);
+    out.resetLocals();
+    body(out);
+  });
+  commonPaths(out);
+  out.op(Op.end);
+  // the loop never falls out of its end
+  out.constant(0);
+
+  const locals = [
+    ...new Array<number>(Local.firstWide - 2).fill(i32),
+    ...new Array<number>(Local.wideCount).fill(i64),
+    ...new Array<number>(out.most32).fill(i32),
+  ];
+  const code = encodeModule({
+    memoryPages,
+    imports,
+    functions: [{ name: 'run', type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() }],
+  });
+  return { code, handlers, fused, plain };
+}
+
+/** What follows the handlers: the labels they leave to, innermost first. */
+function commonPaths(out: Output): void {
+  // each `end` closes the block whose label is the level before it
+  out.op(Op.end);
+  out.level = Label.enter - 1;
+  charge(out);
+  out.branch(Op.br, Label.top);
+  out.op(Op.end);
+  out.level = Label.lookup - 1;
+  lookup(out);
+  for (const [label, kind] of [[Label.missRead, 0], [Label.missWrite, 1]] as const) {
+    out.op(Op.end);
+    out.level = label - 1;
+    // filled: try the same record again
+    out.get(Local.address);
+    out.constant(kind);
+    out.op(Op.call);
+    out.code.unsigned(importFill);
+    out.branch(Op.brIf, Label.top);
+    out.branch(Op.br, Label.step);
+  }
+  out.op(Op.end);
+  out.level = Label.step - 1;
+  spill(out);
+  out.get(Local.record);
+  out.get(Local.pageBase);
+  out.op(Op.call);
+  out.code.unsigned(importStep);
+  out.op(Op.if, noResult);
+  out.constant(Status.unwind);
+  out.op(Op.return, Op.end);
+  reload(out);
+  out.get(Local.record);
+  out.constant(recordSize);
+  out.op(Op.i32Add);
+  out.set(Local.record);
+  out.branch(Op.br, Label.top);
+}

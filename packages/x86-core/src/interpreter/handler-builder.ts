@@ -1,0 +1,496 @@
+/*S:320
+ * The builder that writes WebAssembly.
+ *
+ * One of these writes the handler of one shape: a definition with the kinds and sizes of its operands. What differs
+ * between two instructions of a shape (which register, which displacement) is read from the record. A handler does only
+ * what is plain: an access that misses the TLB, or anything odd, branches to a common slow path before anything has
+ * been committed.
+ */
+import type { Builder } from '../builder.js';
+import type { Definition } from '../definition.js';
+import { SlotKind } from '../instruction.js';
+import { byteRegister } from '../reference.js';
+import { Access, Register, SegmentField, State } from '../state.js';
+import { conditionHolds } from '../semantics/flags-of.js';
+import { Op } from '../wasm/encoder.js';
+import type { Node, Output, Statement } from './node.js';
+import { Field, MemoryForm, recordSize } from './record.js';
+
+/** Operand kinds, sizes and memory form that share one handler. */
+export interface Shape {
+  readonly definition: Definition;
+  readonly size: number;
+  readonly operandSize: number;
+  readonly kinds: readonly number[];
+  readonly sizes: readonly number[];
+  readonly memory: number;
+}
+
+/** Locals of the interpreter function that handlers read and write. */
+export const Local = {
+  record: 0, pageBase: 1, budget: 2, zero: 3, sign: 4, addend: 5, sum: 6, readTable: 7, writeTable: 8, codeTable: 9,
+  /** Address of an access that missed; EIP to look up. */
+  address: 10, eip: 11,
+  firstWide: 12, wideCount: 6,
+  firstTemporary: 18,
+} as const;
+
+/** Nesting levels of the interpreter's labels. */
+export const Label = { top: 1, step: 2, missWrite: 3, missRead: 4, lookup: 5, enter: 6, handlers: 6 } as const;
+
+/** What is left of a page offset for an access of 2 or 4 bytes. */
+const pageMask = 0xfff;
+const pageSize = 0x1000;
+const plainMask = Access.present | Access.notSystem | Access.code | Access.expandDown;
+const plain = Access.present | Access.notSystem;
+
+/** Builder<Node> for one shape. */
+export class HandlerBuilder implements Builder<Node> {
+  readonly size: number;
+  readonly #shape: Shape;
+  readonly #record: number;
+  #list: Statement[] = [];
+  #host: Node | undefined;
+  #offset: Node | undefined;
+  /** The flag words as this handler has set them. */
+  #flags: { zero?: Node; sign?: Node; addend?: Node; sum?: Node } = {};
+  /** The handler has branched away for good. */
+  ended = false;
+
+  /** @param recordOffset where the record lies from Local.record: 0, or recordSize for the second of a fused pair */
+  constructor(shape: Shape, recordOffset = 0) {
+    this.#shape = shape;
+    this.size = shape.size;
+    this.#record = recordOffset;
+  }
+
+  /** The statements of the whole handler. */
+  build(): Statement[] {
+    this.#prepare();
+    this.#shape.definition.execute!(this);
+    if (!this.ended) this.#finish();
+    return this.#list;
+  }
+
+  /**
+   * The statements of this handler followed by a conditional branch on the flags it leaves: the second record of a
+   * fused pair.
+   */
+  buildWithBranch(condition: number): Statement[] {
+    this.#prepare();
+    this.#shape.definition.execute!(this);
+    this.#branch(conditionHolds(this as Builder<Node>, condition), recordSize);
+    return this.#list;
+  }
+
+  // ── nodes ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #node(op: number, args: readonly Node[], wide = false, value = 0, read?: (out: Output) => void): Node {
+    for (const argument of args) argument.uses++;
+    const node: Node = { op, args, value, read, wide, uses: 0, local: -1 };
+    this.#list.push({ kind: 'value', node });
+    return node;
+  }
+
+  #read(read: (out: Output) => void): Node {
+    return this.#node(-1, [], false, 0, read);
+  }
+
+  #action(nodes: readonly Node[], emit: (out: Output) => void): void {
+    for (const node of nodes) node.uses++;
+    this.#list.push({ kind: 'action', emit });
+  }
+
+  imm(value: number): Node {
+    return { op: Op.i32Const, args: [], value: value | 0, read: undefined, wide: false, uses: 0, local: -1 };
+  }
+
+  /** A pure binary operation, folded when both sides are constant or one is neutral. */
+  #binary(op: number, a: Node, b: Node, fold: (x: number, y: number) => number): Node {
+    const aConstant = a.op === Op.i32Const;
+    const bConstant = b.op === Op.i32Const;
+    if (aConstant && bConstant) return this.imm(fold(a.value, b.value));
+    if (bConstant && b.value === 0 && zeroIsNeutral.has(op)) return a;
+    if (aConstant && a.value === 0 && zeroIsNeutralLeft.has(op)) return b;
+    if (op === Op.i32And && ((aConstant && a.value === 0) || (bConstant && b.value === 0))) return this.imm(0);
+    return this.#node(op, [a, b]);
+  }
+
+  add(a: Node, b: Node): Node { return this.#binary(Op.i32Add, a, b, (x, y) => x + y); }
+  sub(a: Node, b: Node): Node { return this.#binary(Op.i32Sub, a, b, (x, y) => x - y); }
+  mul(a: Node, b: Node): Node { return this.#binary(Op.i32Mul, a, b, Math.imul); }
+  and(a: Node, b: Node): Node { return this.#binary(Op.i32And, a, b, (x, y) => x & y); }
+  or(a: Node, b: Node): Node { return this.#binary(Op.i32Or, a, b, (x, y) => x | y); }
+  xor(a: Node, b: Node): Node { return this.#binary(Op.i32Xor, a, b, (x, y) => x ^ y); }
+  shl(a: Node, b: Node): Node { return this.#binary(Op.i32Shl, a, b, (x, y) => x << y); }
+  shr(a: Node, b: Node): Node { return this.#binary(Op.i32ShrU, a, b, (x, y) => x >>> y); }
+  sar(a: Node, b: Node): Node { return this.#binary(Op.i32ShrS, a, b, (x, y) => x >> y); }
+  rotl(a: Node, b: Node): Node { return this.#binary(Op.i32Rotl, a, b, (x, y) => (x << y) | (x >>> (32 - y))); }
+  clz(a: Node): Node { return this.#node(Op.i32Clz, [a]); }
+  ctz(a: Node): Node { return this.#node(Op.i32Ctz, [a]); }
+  popcount(a: Node): Node { return this.#node(Op.i32Popcnt, [a]); }
+  signExtend8(a: Node): Node { return this.#node(Op.i32Extend8S, [a]); }
+  signExtend16(a: Node): Node { return this.#node(Op.i32Extend16S, [a]); }
+  eq(a: Node, b: Node): Node { return this.#binary(Op.i32Eq, a, b, (x, y) => Number(x === y)); }
+  ne(a: Node, b: Node): Node { return this.#binary(Op.i32Ne, a, b, (x, y) => Number(x !== y)); }
+  isZero(a: Node): Node {
+    // a difference is zero when its sides are equal: one comparison instead of two operations
+    return a.op === Op.i32Sub ? this.#node(Op.i32Eq, a.args) : this.#node(Op.i32Eqz, [a]);
+  }
+  lessUnsigned(a: Node, b: Node): Node {
+    return this.#binary(Op.i32LtU, a, b, (x, y) => Number(x >>> 0 < y >>> 0));
+  }
+  lessSigned(a: Node, b: Node): Node {
+    const difference = this.#signOfSubtraction(a, b);
+    return difference ?? this.#binary(Op.i32LtS, a, b, (x, y) => Number(x < y));
+  }
+
+  /** SF != OF right after a 32-bit subtraction is one signed comparison of its operands. */
+  #signOfSubtraction(a: Node, b: Node): Node | undefined {
+    const { zero, addend, sum } = this.#flags;
+    if (!zero || !addend || !sum || b.op !== Op.i32Const || b.value !== 0 || a.op !== Op.i32Xor) return undefined;
+    if (zero.op !== Op.i32Sub || zero.args[0] !== sum || zero.args[1] !== addend || a.args[0] !== zero) return undefined;
+    return this.#node(Op.i32LtS, [sum, addend]);
+  }
+
+  select(condition: Node, yes: Node, no: Node): Node {
+    for (const node of [yes, no, condition]) node.uses++;
+    const node: Node = {
+      op: -1, args: [], value: 0, wide: false, uses: 0, local: -1,
+      read: (out) => {
+        out.push(yes);
+        out.push(no);
+        out.push(condition);
+        out.op(Op.select);
+      },
+    };
+    this.#list.push({ kind: 'value', node });
+    return node;
+  }
+
+  #wide(node: Node, signed: boolean): Node {
+    return this.#node(signed ? Op.i64ExtendI32S : Op.i64ExtendI32U, [node], true);
+  }
+
+  #wideConstant(value: number): Node {
+    return this.#node(-1, [], true, 0, (out) => {
+      out.op(Op.i64Const);
+      out.code.signed(value);
+    });
+  }
+
+  #mulHigh(a: Node, b: Node, signed: boolean): Node {
+    const product = this.#node(Op.i64Mul, [this.#wide(a, signed), this.#wide(b, signed)], true);
+    return this.#node(Op.i32WrapI64, [this.#node(Op.i64ShrU, [product, this.#wideConstant(32)], true)]);
+  }
+  mulHighSigned(a: Node, b: Node): Node { return this.#mulHigh(a, b, true); }
+  mulHighUnsigned(a: Node, b: Node): Node { return this.#mulHigh(a, b, false); }
+
+  /** Divisions that would fault go to the slow path, which faults. */
+  #divide(high: Node, low: Node, divisor: Node, signed: boolean): { quotient: Node; remainder: Node } {
+    const upper = this.#node(Op.i64Shl, [this.#wide(high, false), this.#wideConstant(32)], true);
+    const dividend = this.#node(Op.i64Or, [upper, this.#wide(low, false)], true);
+    const by = this.#wide(divisor, signed);
+    this.#slowIf(this.#node(Op.i32Eqz, [divisor]));
+    if (signed) {
+      // the one 64-bit quotient that WebAssembly traps on: -2^63 / -1; leave all of divisor -1 with a high half aside
+      this.#slowIf(this.and(this.eq(divisor, this.imm(-1)), this.eq(high, this.imm(1 << 31))));
+    } else this.#slowIf(this.#node(Op.i32GeU, [high, divisor]));
+    const quotient = this.#node(signed ? Op.i64DivS : Op.i64DivU, [dividend, by], true);
+    const narrow = this.#node(Op.i32WrapI64, [quotient]);
+    if (signed) this.#slowIf(this.#node(Op.i64Ne, [this.#wide(narrow, true), quotient]));
+    const remainder = this.#node(Op.i32WrapI64, [this.#node(signed ? Op.i64RemS : Op.i64RemU, [dividend, by], true)]);
+    return { quotient: narrow, remainder };
+  }
+  divideUnsigned(high: Node, low: Node, divisor: Node): { quotient: Node; remainder: Node } {
+    return this.#divide(high, low, divisor, false);
+  }
+  divideSigned(high: Node, low: Node, divisor: Node): { quotient: Node; remainder: Node } {
+    return this.#divide(high, low, divisor, true);
+  }
+
+  // ── operands ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #field(op: number, field: number): Node {
+    return this.#read((out) => {
+      out.get(Local.record);
+      out.memory(op, this.#record + field);
+    });
+  }
+
+  #stateWord(address: number): Node {
+    return this.#read((out) => {
+      out.constant(0);
+      out.memory(Op.i32Load, address);
+    });
+  }
+
+  /** Load from an address held in a node. */
+  #loadFrom(address: Node, size: number): Node {
+    const op = size === 4 ? Op.i32Load : size === 2 ? Op.i32Load16u : Op.i32Load8u;
+    address.uses++;
+    return this.#read((out) => {
+      out.push(address);
+      out.memory(op, 0);
+    });
+  }
+
+  #storeTo(address: Node, size: number, value: Node): void {
+    const op = size === 4 ? Op.i32Store : size === 2 ? Op.i32Store16 : Op.i32Store8;
+    this.#action([address, value], (out) => {
+      out.push(address);
+      out.push(value);
+      out.memory(op, 0);
+    });
+  }
+
+  #registerAddress(slot: number): Node {
+    if (slot === 2) return this.#field(Op.i32Load, Field.immediate);
+    return this.#field(Op.i32Load16u, slot === 0 ? Field.slot0 : Field.slot1);
+  }
+
+  /** Before the instruction proper: find the memory operand, or leave. */
+  #prepare(): void {
+    const { memory, kinds, sizes, definition } = this.#shape;
+    if (memory === MemoryForm.none) return;
+    let offset = this.add(this.#loadFrom(this.#field(Op.i32Load16u, Field.base), 4), this.#field(Op.i32Load, Field.displacement));
+    if (memory !== MemoryForm.base) {
+      const index = this.#loadFrom(this.#field(Op.i32Load16u, Field.index), 4);
+      offset = this.add(offset, this.shl(index, this.#field(Op.i32Load8u, Field.scale)));
+    }
+    this.#offset = offset;
+    const slot = kinds.indexOf(SlotKind.memory);
+    const use = definition.uses[slot];
+    if (use === undefined) return;
+    const linear = memory === MemoryForm.segmented ? this.#segmented(offset, sizes[slot]!, use !== 'r') : offset;
+    this.#host = this.#translate(linear, sizes[slot]!, use !== 'r');
+  }
+
+  /** Segment base plus offset, for segments that are ordinary data of whatever size; others take the slow path. */
+  #segmented(offset: Node, size: number, write: boolean): Node {
+    const cache = this.#field(Op.i32Load16u, Field.segment);
+    const field = (at: number): Node => this.#loadFrom(this.add(cache, this.imm(at)), 4);
+    const needed = write ? Access.writable : 0;
+    const access = this.and(field(SegmentField.access), this.imm(plainMask | needed));
+    this.#slowIf(this.ne(access, this.imm(plain | needed)));
+    const limit = field(SegmentField.limit);
+    this.#slowIf(this.lessUnsigned(limit, offset));
+    if (size > 1) this.#slowIf(this.lessUnsigned(this.sub(limit, offset), this.imm(size - 1)));
+    return this.add(field(SegmentField.base), offset);
+  }
+
+  /** Address in the WebAssembly memory of `size` bytes at a linear address, or off to the miss path. */
+  #translate(linear: Node, size: number, write: boolean): Node {
+    const table = this.#read((out) => out.get(write ? Local.writeTable : Local.readTable));
+    const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
+    const odd = size === 1
+      ? this.and(entry, this.imm(pageMask))
+      : this.#node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]);
+    this.#action([linear, odd], (out) => {
+      out.push(linear);
+      out.set(Local.address);
+      out.push(odd);
+      out.branch(Op.brIf, write ? Label.missWrite : Label.missRead);
+    });
+    return this.xor(entry, linear);
+  }
+
+  #slowIf(condition: Node): void {
+    this.#action([condition], (out) => {
+      out.push(condition);
+      out.branch(Op.brIf, Label.step);
+    });
+  }
+
+  get(slot: number): Node {
+    const { kinds, sizes } = this.#shape;
+    switch (kinds[slot]) {
+      case SlotKind.register: return this.#loadFrom(this.#registerAddress(slot), sizes[slot]!);
+      case SlotKind.memory: return this.#loadFrom(this.#host!, sizes[slot]!);
+      default: return this.#field(Op.i32Load, Field.immediate);
+    }
+  }
+
+  set(slot: number, value: Node): void {
+    const { kinds, sizes } = this.#shape;
+    this.#storeTo(kinds[slot] === SlotKind.memory ? this.#host! : this.#registerAddress(slot), sizes[slot]!, value);
+  }
+
+  offset(): Node { return this.#offset!; }
+
+  gpr(register: number, size: number): Node {
+    return this.#loadFrom(this.imm(registerAddress(register, size)), size);
+  }
+
+  setGpr(register: number, size: number, value: Node): void {
+    this.#storeTo(this.imm(registerAddress(register, size)), size, value);
+  }
+
+  // ── the stack; handlers run only with a flat or at least 32-bit stack ───────────────────────────────────────────
+
+  push(value: Node, size: number): void {
+    const top = this.sub(this.gpr(Register.esp, 4), this.imm(size));
+    this.#storeTo(this.#translate(top, size, true), size, value);
+    this.setGpr(Register.esp, 4, top);
+  }
+
+  pop(size: number): Node {
+    const top = this.gpr(Register.esp, 4);
+    const value = this.#loadFrom(this.#translate(top, size, false), size);
+    this.setGpr(Register.esp, 4, this.add(top, this.imm(size)));
+    return value;
+  }
+
+  popFrame(size: number): Node {
+    const frame = this.gpr(Register.ebp, 4);
+    const value = this.#loadFrom(this.#translate(frame, size, false), size);
+    this.setGpr(Register.esp, 4, this.add(frame, this.imm(size)));
+    return value;
+  }
+
+  // ── flags ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #flag(name: 'zero' | 'sign' | 'addend' | 'sum'): Node {
+    return (this.#flags[name] ??= this.#read((out) => out.get(Local[name])));
+  }
+  zeroWord(): Node { return this.#flag('zero'); }
+  signWord(): Node { return this.#flag('sign'); }
+  addend(): Node { return this.#flag('addend'); }
+  sum(): Node { return this.#flag('sum'); }
+
+  #setFlag(name: 'zero' | 'sign' | 'addend' | 'sum', value: Node): void {
+    this.#flags[name] = value;
+    this.#action([value], (out) => {
+      out.push(value);
+      out.set(Local[name]);
+    });
+  }
+
+  setFlags(zero: Node, sign: Node, addend: Node, sum: Node): void {
+    this.#setFlag('zero', zero);
+    this.#setFlag('sign', sign);
+    this.setCarries(addend, sum);
+  }
+
+  setCarries(addend: Node, sum: Node): void {
+    this.#setFlag('addend', addend);
+    this.#setFlag('sum', sum);
+  }
+
+  eflags(): Node { return this.#stateWord(State.eflags); }
+  setEflags(value: Node): void { this.#storeTo(this.imm(State.eflags), 4, value); }
+
+  // ── control ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  when(condition: Node, then: () => void, otherwise?: () => void): void {
+    condition.uses++;
+    const outer = this.#list;
+    const flags = { ...this.#flags };
+    const part = (body: (() => void) | undefined): Statement[] => {
+      this.#list = [];
+      this.#flags = { ...flags };
+      body?.();
+      return this.#list;
+    };
+    const thenPart = part(then);
+    const otherwisePart = part(otherwise);
+    this.#list = outer;
+    // what a part set is not known to be so afterwards
+    this.#flags = {};
+    this.#list.push({ kind: 'if', condition, then: thenPart, otherwise: otherwisePart });
+  }
+
+  #eip(field: 'next' | 'target'): Node {
+    const base = this.#read((out) => out.get(Local.pageBase));
+    const here = this.add(base, this.#field(Op.i32Load16u, Field.offset));
+    const next = this.add(here, this.#field(Op.i32Load8u, Field.length));
+    return field === 'next' ? next : this.add(next, this.#field(Op.i32Load, Field.immediate));
+  }
+
+  next(): Node { return this.#eip('next'); }
+  target(): Node { return this.#eip('target'); }
+
+  /** Go on with the following record. */
+  #finish(): void {
+    this.#action([], (out) => {
+      out.get(Local.record);
+      out.constant(recordSize);
+      out.op(Op.i32Add);
+      out.set(Local.record);
+      out.branch(Op.br, Label.top);
+    });
+    this.ended = true;
+  }
+
+  jump(target: Node): void {
+    if (this.#shape.definition.branches) return this.#follow(0);
+    this.#lookup(target);
+  }
+
+  #lookup(eip: Node): void {
+    this.#action([eip], (out) => {
+      out.push(eip);
+      out.set(Local.eip);
+      out.branch(Op.br, Label.lookup);
+    });
+    this.ended = true;
+  }
+
+  /** Take a direct branch: by its link if it has one, else by its target address. */
+  #follow(recordOffset: number): void {
+    const link = this.#read((out) => {
+      out.get(Local.record);
+      out.memory(Op.i32Load, recordOffset + Field.link);
+    });
+    this.when(link, () => this.#action([link], (out) => {
+      out.push(link);
+      out.set(Local.record);
+      out.branch(Op.br, Label.enter);
+    }));
+    const second = recordOffset === 0 ? this : new HandlerBuilder(this.#shape, recordOffset);
+    second.#list = this.#list;
+    second.#lookup(second.target());
+    this.ended = true;
+  }
+
+  branch(condition: Node, commit?: () => void): void {
+    commit?.();
+    this.#branch(condition, 0);
+  }
+
+  #branch(condition: Node, recordOffset: number): void {
+    this.when(condition, () => this.#follow(recordOffset));
+    this.#action([], (out) => {
+      out.get(Local.record);
+      out.constant(recordOffset + recordSize);
+      out.op(Op.i32Add);
+      out.set(Local.record);
+      out.branch(Op.br, Label.enter);
+    });
+    this.ended = true;
+  }
+
+  call(target: Node): void {
+    this.push(this.next(), 4);
+    this.jump(target);
+  }
+
+  ret(extra: Node): void {
+    const top = this.gpr(Register.esp, 4);
+    const to = this.#loadFrom(this.#translate(top, 4, false), 4);
+    this.setGpr(Register.esp, 4, this.add(this.add(top, this.imm(4)), extra));
+    this.#lookup(to);
+  }
+
+  raise(): void {
+    this.#action([], (out) => out.branch(Op.br, Label.step));
+  }
+}
+
+const zeroIsNeutral = new Set<number>([Op.i32Add, Op.i32Sub, Op.i32Or, Op.i32Xor, Op.i32Shl, Op.i32ShrU, Op.i32ShrS]);
+const zeroIsNeutralLeft = new Set<number>([Op.i32Add, Op.i32Or, Op.i32Xor]);
+
+/** Byte address of a general register's part. */
+export function registerAddress(register: number, size: number): number {
+  return size === 1 ? byteRegister(register) : State.gpr + register * 4;
+}

@@ -1,0 +1,148 @@
+/*
+ * Expressions on their way to becoming WebAssembly.
+ *
+ * A node is a pure operation on other nodes, a constant, or a value that was read at a certain moment. Creating one
+ * puts it into the current list of statements, so that its place in time is known; emitting the list writes a node
+ * used once where it is used, and gives one used more often a local of its own. Dead nodes cost nothing.
+ */
+import { ByteWriter, Op } from '../wasm/encoder.js';
+
+/** A value of the program being generated. */
+export interface Node {
+  /** WebAssembly opcode; Op.i32Const for constants, -1 for reads. */
+  readonly op: number;
+  readonly args: readonly Node[];
+  /** The constant. */
+  readonly value: number;
+  /** Writes the read, for op -1: it happens at the place of its creation. */
+  readonly read: ((out: Output) => void) | undefined;
+  /** i32 or i64. */
+  readonly wide: boolean;
+  uses: number;
+  local: number;
+}
+
+/** One step of the generated program. */
+export type Statement =
+  | { kind: 'value'; node: Node }
+  | { kind: 'action'; emit: (out: Output) => void }
+  | { kind: 'if'; condition: Node; then: Statement[]; otherwise: Statement[] };
+
+/** Where a function's code goes: bytes, block nesting, and a pool of locals. */
+export class Output {
+  readonly code = new ByteWriter();
+  /** Current block nesting; branch targets are counted from it. */
+  level = 0;
+  readonly #first32: number;
+  #used32 = 0;
+  #most32 = 0;
+  readonly #pool64: number;
+  #used64 = 0;
+
+  /**
+   * @param first32 index of the first pooled i32 local; the caller declares most32 of them
+   * @param pool64 index of the first of the i64 locals (a fixed few, declared before the i32 ones)
+   */
+  constructor(first32: number, pool64: number) {
+    this.#first32 = first32;
+    this.#pool64 = pool64;
+  }
+
+  /** The most i32 locals any handler needed. */
+  get most32(): number { return this.#most32; }
+
+  /** Forget the locals handed out: the next handler starts afresh. */
+  resetLocals(): void {
+    this.#used32 = 0;
+    this.#used64 = 0;
+  }
+
+  newLocal(wide: boolean): number {
+    if (wide) return this.#pool64 + this.#used64++;
+    const local = this.#first32 + this.#used32++;
+    this.#most32 = Math.max(this.#most32, this.#used32);
+    return local;
+  }
+
+  op(...bytes: number[]): void {
+    for (const byte of bytes) this.code.byte(byte);
+  }
+
+  constant(value: number): void {
+    this.code.byte(Op.i32Const);
+    this.code.signed(value);
+  }
+
+  get(local: number): void {
+    this.code.byte(Op.localGet);
+    this.code.unsigned(local);
+  }
+
+  set(local: number): void {
+    this.code.byte(Op.localSet);
+    this.code.unsigned(local);
+  }
+
+  tee(local: number): void {
+    this.code.byte(Op.localTee);
+    this.code.unsigned(local);
+  }
+
+  /** A load or store with alignment hint 0 and a constant offset. */
+  memory(op: number, offset: number): void {
+    this.code.byte(op);
+    this.code.byte(0);
+    this.code.unsigned(offset);
+  }
+
+  /** Branch to the label that was opened at nesting level `label`. */
+  branch(op: number, label: number): void {
+    this.code.byte(op);
+    this.code.unsigned(this.level - label);
+  }
+
+  /** Leave the node's value on the stack. */
+  push(node: Node): void {
+    if (node.local >= 0) this.get(node.local);
+    else this.#compute(node);
+  }
+
+  #compute(node: Node): void {
+    if (node.op === Op.i32Const) return this.constant(node.value);
+    if (node.op < 0) return node.read!(this);
+    for (const argument of node.args) this.push(argument);
+    this.code.byte(node.op);
+  }
+
+  /** Write a list of statements. */
+  statements(list: readonly Statement[]): void {
+    for (const statement of list) {
+      if (statement.kind === 'action') statement.emit(this);
+      else if (statement.kind === 'value') this.#settle(statement.node);
+      else this.#branchOn(statement);
+    }
+  }
+
+  /** Give a node its local, if it deserves one. */
+  #settle(node: Node): void {
+    if (node.uses === 0 || node.op === Op.i32Const || node.local >= 0) return;
+    if (node.op >= 0 && node.uses === 1) return;
+    this.#compute(node);
+    const local = this.newLocal(node.wide);
+    this.set(local);
+    node.local = local;
+  }
+
+  #branchOn(statement: Statement & { kind: 'if' }): void {
+    this.push(statement.condition);
+    this.op(Op.if, 0x40);
+    this.level++;
+    this.statements(statement.then);
+    if (statement.otherwise.length > 0) {
+      this.op(Op.else);
+      this.statements(statement.otherwise);
+    }
+    this.level--;
+    this.op(Op.end);
+  }
+}

@@ -1,0 +1,73 @@
+/*
+ * Which shapes get a handler of their own.
+ *
+ * Every handler costs compile time and a place in the branch predictor, so the selection follows what compilers emit:
+ * 32-bit forms in all addressings for the common instructions, one general addressing for the others, 16-bit forms of a
+ * few. A shape without a handler is executed by the reference engine.
+ */
+import type { Definition } from '../definition.js';
+import { operandForms } from '../decode.js';
+import { SlotKind } from '../instruction.js';
+import type { Shape } from './handler-builder.js';
+import { MemoryForm } from './record.js';
+
+const everyAddressing = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|push|movzx8|movzx16|movsx8|movsx16|lea|call_indirect|jmp_indirect)$/;
+const throughSegments = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|push|movzx8|movzx16|call_indirect|jmp_indirect|xadd|cmpxchg|xchg)$/;
+const sixteenBit = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|movzx8|shl|shr|sar|rol|ror|imul|cbw|lea|not|neg)$/;
+
+/** A number that tells shapes apart. */
+export function shapeKey(
+  definition: Definition, size: number, operandSize: number, kinds: ArrayLike<number>, sizes: ArrayLike<number>, memory: number,
+): number {
+  let key = definition.id;
+  key = key * 4 + (size >> 1);
+  key = key * 4 + memory;
+  key = key * 2 + (operandSize >> 2);
+  for (let slot = 0; slot < 3; slot++) {
+    const kind = slot < kinds.length ? kinds[slot]! : SlotKind.none;
+    key = key * 4 + kind;
+    key = key * 4 + (kind === SlotKind.none ? 0 : sizes[slot]! >> 1);
+  }
+  return key;
+}
+
+/** All shapes the interpreter has handlers for. */
+export function selectShapes(): Shape[] {
+  const shapes: Shape[] = [];
+  for (const form of operandForms()) {
+    const { name, hot } = form.definition;
+    if (!hot || (form.operandSize === 2 && !sixteenBit.test(name))) continue;
+    const common = everyAddressing.test(name) && form.size !== 2 && form.operandSize === 4;
+    const forms = !form.kinds.includes(SlotKind.memory) ? [MemoryForm.none]
+      : [
+          ...(common ? [MemoryForm.base] : []),
+          MemoryForm.indexed,
+          ...(throughSegments.test(name) && name !== 'lea' ? [MemoryForm.segmented] : []),
+        ];
+    for (const memory of forms) shapes.push({ ...form, memory });
+  }
+  return shapes;
+}
+
+/** A comparison and the conditional branch behind it, as one handler. */
+export interface FusedShape { readonly first: Shape; readonly condition: number }
+
+const compareConditions = [2, 3, 4, 5, 6, 7, 12, 13, 14, 15];
+const testConditions = [4, 5, 8, 9, 14, 15];
+const equality = [4, 5];
+
+/** The pairs worth fusing. Only forms whose first half is frequent right before a branch. */
+export function selectFusedShapes(shapes: readonly Shape[]): FusedShape[] {
+  const fused: FusedShape[] = [];
+  for (const first of shapes) {
+    if (first.memory > MemoryForm.base || first.operandSize === 2) continue;
+    const { name } = first.definition;
+    const conditions = name === 'cmp' && first.size !== 2 ? compareConditions
+      : name === 'test' && first.size !== 2 ? testConditions
+      : (name === 'dec' || name === 'inc' || name === 'sub' || name === 'and' || name === 'add') &&
+        first.size === 4 && first.memory === MemoryForm.none ? equality
+      : [];
+    for (const condition of conditions) fused.push({ first, condition });
+  }
+  return fused;
+}

@@ -1,0 +1,146 @@
+/*
+ * Moves: data that changes places and nothing else.
+ */
+import type { Builder } from '../builder.js';
+import { define } from '../definition.js';
+import { Register, SegmentRegister, State } from '../state.js';
+import type { Processor } from '../processor.js';
+import { conditionHolds, flagsByte, signExtend } from './flags-of.js';
+
+const { eax, edx, ebx, esp, ebp, edi } = Register;
+
+const GPR = State.gpr >> 2;
+
+/** Offset in the stack segment, `delta` bytes from the top. */
+function stackOffset(cpu: Processor, delta: number): number {
+  return (cpu.i32[GPR + esp]! + delta) & cpu.stackMask;
+}
+
+/** Linear address of `size` bytes of stack starting `delta` bytes from the top; raises #SS. */
+function stackLinear(cpu: Processor, delta: number, size: number, write: boolean): number {
+  return cpu.linear(SegmentRegister.ss, stackOffset(cpu, delta), size, write);
+}
+
+function moveStack(cpu: Processor, delta: number): void {
+  cpu.setStackPointer(cpu.i32[GPR + esp]! + delta);
+}
+
+define('mov', { uses: 'w r', hot: true, execute: (b) => b.set(0, b.get(1)) });
+define('lea', { uses: 'w', hot: true, execute: (b) => b.set(0, b.offset()) });
+
+/** Slot 1 is a byte or a word, slot 0 is wider. */
+define('movzx8', { uses: 'w r', hot: true, execute: (b) => b.set(0, b.get(1)) });
+define('movzx16', { uses: 'w r', hot: true, execute: (b) => b.set(0, b.get(1)) });
+define('movsx8', { uses: 'w r', hot: true, execute: (b) => b.set(0, b.signExtend8(b.get(1))) });
+define('movsx16', { uses: 'w r', hot: true, execute: (b) => b.set(0, b.signExtend16(b.get(1))) });
+
+define('xchg', { uses: 'rw rw', hot: true, lockable: true, execute: (b) => {
+  const x = b.get(0);
+  const y = b.get(1);
+  b.set(0, y);
+  b.set(1, x);
+} });
+
+define('bswap', { uses: 'rw', hot: true, execute: (b) => {
+  const x = b.get(0);
+  const odd = b.imm(0x00ff00ff);
+  // bytes 0 and 2 turn one way, 1 and 3 the other; the 16-bit form is undefined and gives 0 on real processors
+  b.set(0, b.size === 2 ? b.imm(0)
+    : b.or(b.rotl(b.and(x, odd), b.imm(24)), b.and(b.rotl(x, b.imm(8)), odd)));
+} });
+
+define('push', { uses: 'r', hot: true, execute: (b) => b.push(b.get(0), b.size) });
+define('pop', { uses: 'w', hot: true, execute: (b) => b.set(0, b.pop(b.size)) });
+
+/** POP to memory uses ESP as it will be in its address, and must leave ESP alone when the store faults. */
+define('pop_memory', { rare: (cpu, insn) => {
+  const before = cpu.i32[GPR + esp]!;
+  const value = insn.size === 4 ? cpu.pop32() : cpu.pop16();
+  const after = cpu.i32[GPR + esp]!;
+  try {
+    const linear = cpu.linear(insn.segment, cpu.effectiveAddress(insn), insn.size, true);
+    if (insn.size === 4) cpu.write32(linear, value);
+    else cpu.write16(linear, value);
+  } catch (fault) {
+    cpu.i32[GPR + esp] = before;
+    throw fault;
+  }
+  cpu.i32[GPR + esp] = after;
+} });
+
+/** LEAVE pops from where EBP points, whatever ESP was. */
+define('leave', { uses: '', hot: true, execute: (b) => {
+  const value = b.popFrame(b.size);
+  b.setGpr(ebp, b.size, value);
+} });
+
+define('pusha', { rare: (cpu, insn) => {
+  const wide = insn.operandSize === 4;
+  const size = insn.operandSize;
+  const first = stackLinear(cpu, -8 * size, 8 * size, true);
+  cpu.probeWrite(first, 8 * size);
+  for (let register: number = eax; register <= edi; register++) {
+    const linear = first + (7 - register) * size;
+    if (wide) cpu.write32(linear, cpu.i32[GPR + register]!);
+    else cpu.write16(linear, cpu.i32[GPR + register]!);
+  }
+  moveStack(cpu, -8 * size);
+} });
+
+define('popa', { rare: (cpu, insn) => {
+  const wide = insn.operandSize === 4;
+  const size = insn.operandSize;
+  const first = stackLinear(cpu, 0, 8 * size, false);
+  cpu.probeRead(first, 8 * size);
+  for (let register: number = eax; register <= edi; register++) {
+    if (register === esp) continue;
+    const linear = first + (7 - register) * size;
+    if (wide) cpu.i32[GPR + register] = cpu.read32(linear);
+    else cpu.u16[(GPR + register) * 2] = cpu.read16(linear);
+  }
+  moveStack(cpu, 8 * size);
+} });
+
+for (let code = 0; code < 16; code++) {
+  define(`set${code}`, { uses: 'w', hot: true, execute: (b) => b.set(0, b.ne(conditionHolds(b, code), b.imm(0))) });
+  define(`cmov${code}`, { uses: 'rw r', hot: true, execute: (b) => {
+    const old = b.get(0);
+    b.set(0, b.select(conditionHolds(b, code), b.get(1), old));
+  } });
+}
+
+/** CBW, CWDE: the accumulator's lower half spread over the whole. */
+define('cbw', { uses: '', hot: true, execute: (b) => {
+  b.setGpr(eax, b.size, b.size === 4 ? b.signExtend16(b.gpr(eax, 2)) : b.signExtend8(b.gpr(eax, 1)));
+} });
+
+/** CWD, CDQ: the accumulator's sign spread over edx. */
+define('cwd', { uses: '', hot: true, execute: (b) => {
+  b.setGpr(edx, b.size, b.sar(signExtend(b, b.gpr(eax, b.size)), b.imm(31)));
+} });
+
+define('lahf', { execute: (b) => b.setGpr(4, 1, flagsByte(b)) });
+define('sahf', { hot: false, execute: (b) => setFlagsByte(b, b.gpr(4, 1)) });
+
+/** SF ZF AF PF CF from a byte, OF as it was. Shared by SAHF only, but told apart because it undoes flagsByte(). */
+function setFlagsByte<V>(b: Builder<V>, byte: V): void {
+  const bit = (position: number): V => b.and(b.shr(byte, b.imm(position)), b.imm(1));
+  const oldOverflow = b.shr(
+    b.and(b.xor(b.addend(), b.sum()), b.xor(b.sub(b.sum(), b.addend()), b.sum())), b.imm(31));
+  const carried = bit(0);
+  const top = b.or(b.shl(carried, b.imm(31)), b.shl(b.xor(carried, oldOverflow), b.imm(30)));
+  const alone = b.shl(b.and(oldOverflow, b.xor(carried, b.imm(1))), b.imm(31));
+  const sign = b.or(b.shl(bit(7), b.imm(31)), b.xor(bit(2), b.imm(1)));
+  b.setFlags(b.xor(bit(6), b.imm(1)), sign,
+    b.or(top, b.shl(bit(4), b.imm(3))), b.or(alone, b.shl(bit(4), b.imm(4))));
+}
+
+define('xlat', { rare: (cpu, insn) => {
+  const mask = insn.addressSize === 4 ? -1 : 0xffff;
+  const offset = ((cpu.i32[GPR + ebx]! + cpu.u8[State.gpr]!) & mask) >>> 0;
+  cpu.u8[State.gpr] = cpu.read8(cpu.linear(insn.segment, offset, 1, false));
+} });
+
+define('nop', { uses: '', hot: true, execute: () => {} });
+/** 0F 1F, 0F 18 and friends: an operand that is decoded but never touched. */
+define('hint', { uses: '', hot: true, execute: () => {} });
