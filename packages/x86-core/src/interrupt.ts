@@ -26,6 +26,9 @@ import { switchTask, TaskSwitch } from './task.js';
 const ESP = (State.gpr >> 2) + Register.esp;
 const EIP = State.eip >> 2;
 const gateSize = 8;
+/** Bits of a gate's type: 32-bit rather than 16-bit, trap rather than interrupt. */
+const wideGate = 8;
+const trapBit = 1;
 /** Bit 1 of an error code: the index is one of the IDT. */
 const inIdt = 2;
 
@@ -55,7 +58,7 @@ export function deliver(
   const high = cpu.readSystem32((address + 4) >>> 0);
   const type = typeOf(high);
   // interrupt and trap gates: x1 11x; bit 0 tells them apart, bit 3 their width
-  const plainGate = (type & ~(SystemType.trapGate32 ^ SystemType.interruptGate16)) === SystemType.interruptGate16;
+  const plainGate = (type & ~(wideGate | trapBit)) === SystemType.interruptGate16;
   if (!plainGate && type !== SystemType.taskGate) raise(Vector.protection, gateError);
   if (source === Source.software && dplOf(high) < cpu.cpl) raise(Vector.protection, gateError);
   if (!isPresent(high)) raise(Vector.notPresent, gateError);
@@ -64,8 +67,12 @@ export function deliver(
     exitByGate(cpu, vector, hasError, errorCode, returnEip);
     return;
   }
-  if (plainGate) enterHandler(cpu, selector, (low & 0xffff) | (high & 0xffff_0000), type, external, hasError, errorCode, returnEip, rf);
-  else enterTask(cpu, selector, external, hasError, errorCode, returnEip);
+  if (plainGate) {
+    const eip = (low & 0xffff) | ((type & wideGate) !== 0 ? high & 0xffff_0000 : 0);
+    enterHandler(cpu, selector, eip, type, external, hasError, errorCode, returnEip, rf);
+  } else {
+    enterTask(cpu, selector, external, hasError, errorCode, returnEip);
+  }
   cpu.deliveries[vector] = cpu.deliveries[vector]! + 1;
   entered(cpu);
 }
@@ -89,7 +96,7 @@ function enterHandler(
   // out of virtual-8086 mode there is only one way: a handler of level 0
   if (v86 && (!inner || dpl !== 0)) raise(Vector.protection, error);
   const newCpl = inner ? dpl : cpl;
-  const size = (type & 8) !== 0 ? 4 : 2;
+  const size = (type & wideGate) !== 0 ? 4 : 2;
 
   if (inner) openInnerFrame(cpu, newCpl, external);
   else openCurrentFrame(cpu, external);
@@ -113,7 +120,7 @@ function enterHandler(
   commitFrame(cpu, inner);
   setCache(cpu, SegmentRegister.cs, (selector & ~3) | newCpl, low, high | Access.accessed);
   i32[EIP] = eip;
-  clearForHandler(cpu, (type & 1) === 0);
+  clearForHandler(cpu, (type & trapBit) === 0);
   if (v86) {
     clearCache(cpu, SegmentRegister.gs, 0);
     clearCache(cpu, SegmentRegister.fs, 0);

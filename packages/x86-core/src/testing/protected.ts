@@ -103,7 +103,9 @@ export function resetProtected(cpu: Processor): void {
   i32[State.gdtLimit >> 2] = Sel.last + 7;
   i32[State.idtBase >> 2] = At.idt;
   i32[State.idtLimit >> 2] = 256 * 8 - 1;
+  // all arithmetic flags clear
   i32[State.flagZero >> 2] = 1;
+  i32[State.flagSign >> 2] = 1;
 
   const table: [number, DescriptorSpec][] = [
     [Sel.code0, { type: Type.code }], [Sel.data0, { type: Type.data }],
