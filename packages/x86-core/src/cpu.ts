@@ -13,7 +13,7 @@ import { InterpreterEngine } from './interpreter/engine.js';
 import { deliverExternal } from './interrupt.js';
 import { Processor, type ProcessorOptions } from './processor.js';
 import { resetProcessor } from './reset.js';
-import { Cr4, Eflags, Register, SegmentField, SegmentRegister, State } from './state.js';
+import { Cr0, Cr4, Eflags, Register, SegmentField, SegmentRegister, State } from './state.js';
 
 /** Which engine executes: 'auto' takes the fastest the host allows. */
 export type EngineName = 'reference' | 'interpreter' | 'auto';
@@ -96,6 +96,9 @@ export class Cpu {
   /** Current privilege level, 0..3. */
   get cpl(): number { return this.#i32[State.cpl >> 2]!; }
 
+  /** Selector in a segment register; unlike segment() it allocates nothing. */
+  selector(register: number): number { return this.#i32[this.#segmentAt(register)]!; }
+
   /** Copy of a segment register's cache. */
   segment(register: number): SegmentCache {
     const at = this.#segmentAt(register);
@@ -146,8 +149,10 @@ export class Cpu {
 
   get cr0(): number { return this.#i32[State.cr0 >> 2]! >>> 0; }
   set cr0(value: number) {
+    // TS, MP, EM change at every context switch and mean nothing to translations
+    const translation = (this.#i32[State.cr0 >> 2]! ^ value) & (Cr0.pg | Cr0.wp | Cr0.pe);
     this.#i32[State.cr0 >> 2] = value;
-    this.processor.mmu.flushAll(true);
+    if (translation !== 0) this.processor.mmu.flushAll(true);
     this.processor.updateMode();
   }
 
