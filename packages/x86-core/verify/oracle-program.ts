@@ -8,50 +8,7 @@
  * registers, x87 image, trap number, error code, CR2. The handler never returns; it goes on with the next case.
  */
 import { AssemblyState } from '@defasm/core';
-
-/** Bytes of a case and where its parts lie. All little-endian 32-bit words unless noted. */
-export const Case = {
-  /** eax ecx edx ebx esp ebp esi edi */
-  registers: 0,
-  eflags: 32,
-  /** After: the address of the fault, or of the INT3 that was met. */
-  eip: 36,
-  /** After: exception vector, its error code, CR2. The normal end is vector 3, or 3 by INT3 itself. */
-  vector: 40,
-  errorCode: 44,
-  cr2: 48,
-  /** After: es ds fs gs, 16 bits each. */
-  selectors: 52,
-  /** 16 bytes, padded with INT3. */
-  code: 64,
-  /** 512 bytes as FXSAVE writes them. */
-  fxsave: 128,
-  /** The part of the data page that a case sees and changes. */
-  window: 640,
-  size: 896,
-} as const;
-
-/** Where things are in the oracle's address space; our own machine is given the same. */
-export const Place = {
-  /** The instruction's address, in the middle of a page of INT3. */
-  code: 0x1000_0800,
-  codePage: 0x1000_0000,
-  /** A writable page: zeros, but for the window at its end. */
-  dataPage: 0x2000_0000,
-  window: 0x2000_0f00,
-  windowBytes: 256,
-  /** Right behind it a read-only page with a fixed pattern, and behind that nothing. */
-  readOnlyPage: 0x2000_1000,
-  nothing: 0x2000_2000,
-} as const;
-
-/** User segments of a 32-bit program under a 64-bit Linux kernel. */
-export const Selector = { code: 0x23, data: 0x2b } as const;
-
-/** Byte i of the read-only page. */
-export function readOnlyPattern(i: number): number {
-  return (i * 37 + 11) & 0xff;
-}
+import { Case, Place, int3, readOnlyPattern } from './case.js';
 
 const pageBytes = 0x1000;
 const text = 0x0804_8000;
@@ -147,7 +104,7 @@ start:
 
     # the page of INT3
     mov $${Place.codePage}, %edi
-    mov $0xcc, %al
+    mov $${int3}, %al
     mov $${pageBytes}, %ecx
     rep stosb
     movl $${Place.code}, ${target}

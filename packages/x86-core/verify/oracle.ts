@@ -5,62 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Case, Place, buildOracle, capacity } from './oracle-program.js';
-
-/** A batch of cases as one block of bytes, with the views to fill and read it. */
-export class Batch {
-  readonly count: number;
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-
-  constructor(count: number, bytes = new Uint8Array(count * Case.size)) {
-    this.count = count;
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  /** The bytes of case `i` as a view of their own. */
-  at(i: number): CaseView {
-    return new CaseView(this.bytes.subarray(i * Case.size, (i + 1) * Case.size));
-  }
-}
-
-/** One case: the state before an instruction, or what it left behind. */
-export class CaseView {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-
-  constructor(bytes = new Uint8Array(Case.size)) {
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  word(offset: number): number {
-    return this.view.getUint32(offset, true);
-  }
-
-  setWord(offset: number, value: number): void {
-    this.view.setUint32(offset, value, true);
-  }
-
-  get code(): Uint8Array {
-    return this.bytes.subarray(Case.code, Case.code + 16);
-  }
-
-  /** The instruction, without the INT3s behind it unless it is one. */
-  setCode(code: ArrayLike<number>): void {
-    this.code.fill(0xcc);
-    this.code.set(code);
-  }
-
-  get fxsave(): Uint8Array {
-    return this.bytes.subarray(Case.fxsave, Case.fxsave + 512);
-  }
-
-  get window(): Uint8Array {
-    return this.bytes.subarray(Case.window, Case.window + Place.windowBytes);
-  }
-}
+import { Batch } from './case.js';
+import { buildOracle, capacity } from './oracle-program.js';
 
 /** The native program on disk, ready to run. Only Linux on an x86 processor that runs 32-bit programs has one. */
 export class Oracle {

@@ -1,0 +1,45 @@
+/*
+ * Do two answers to the same case agree?
+ */
+import { Case, type CaseView, Fx, Place } from './case.js';
+
+const resumeFlag = 0x1_0000;
+const pageFault = 14;
+const registers = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
+const hex = (value: number, digits = 8): string => (value >>> 0).toString(16).padStart(digits, '0');
+
+/** An 80-bit number for people. */
+export function show80(c: CaseView, i: number): string {
+  const at = Case.fxsave + Fx.st + 16 * i;
+  return `${hex(c.view.getUint16(at + 8, true), 4)}:${hex(c.word(at + 4))}${hex(c.word(at))}`;
+}
+
+/**
+ * What differs between the real processor's answer and ours, as `name real/ours` pairs; empty when nothing does.
+ * `undefinedFlags` are flags that the manual leaves open for this instruction.
+ */
+export function differences(real: CaseView, ours: CaseView, undefinedFlags = 0): string[] {
+  const found: string[] = [];
+  const check = (name: string, a: number, b: number): void => {
+    if (a !== b) found.push(`${name} ${hex(a)}/${hex(b)}`);
+  };
+  check('vector', real.word(Case.vector), ours.word(Case.vector));
+  check('eip', real.word(Case.eip), ours.word(Case.eip));
+  check('error', real.word(Case.errorCode), ours.word(Case.errorCode));
+  if (real.word(Case.vector) === pageFault) check('cr2', real.word(Case.cr2), ours.word(Case.cr2));
+  for (let r = 0; r < 8; r++) check(registers[r]!, real.register(r), ours.register(r));
+  const mask = ~(resumeFlag | undefinedFlags);
+  check('eflags', real.word(Case.eflags) & mask, ours.word(Case.eflags) & mask);
+  for (let i = 0; i < 8; i += 4) check(i === 0 ? 'es ds' : 'fs gs', real.word(Case.selectors + i), ours.word(Case.selectors + i));
+  check('fcw', real.fx16(Fx.control), ours.fx16(Fx.control));
+  check('fsw', real.fx16(Fx.status), ours.fx16(Fx.status));
+  check('ftw', real.fxsave[Fx.tags]!, ours.fxsave[Fx.tags]!);
+  for (let i = 0; i < 8; i++) {
+    const [a, b] = [show80(real, i), show80(ours, i)];
+    if (a !== b) found.push(`st${i} ${a}/${b}`);
+  }
+  for (let i = 0; i < Place.windowBytes; i++) {
+    if (real.window[i] !== ours.window[i]) check(`[${i}]`, real.window[i]!, ours.window[i]!);
+  }
+  return found;
+}
