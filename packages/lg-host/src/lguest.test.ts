@@ -70,7 +70,7 @@ describe('a kernel that is no Guest', () => {
 
 const SYSCALL_GUEST = init + paging + userSegments + stack + setGate(0x80, 'syscall', TRAP, 3) + enterUser('user') +
   `syscall: incl ${RESULT}\n cmp $1000, %eax\n je stop\n iret\n stop: ${shutdown('bye')} ${text('bye', 'stopped')}\n` +
-  'user: inc %eax\n int $0x80\n jmp user\n';
+  'user: xor %eax, %eax\n next: inc %eax\n int $0x80\n jmp next\n';
 
 describe('system calls', () => {
   it('go direct', () => {
@@ -119,7 +119,7 @@ describe('traps', () => {
   });
 
   it('come back with iret', () => {
-    const { exit, machine } = run(`${init}${paging}${stack}${setGate(3, 'breakpoint', INTERRUPT)}movl $0x200, ${DATA}\n int3\n incl ${RESULT + 4}\n${shutdown('bye')}${text('bye', 'back')}` +
+    const { exit, machine } = run(`${init}${paging}${stack}${setGate(3, 'breakpoint', INTERRUPT, 1)}movl $0x200, ${DATA}\n int3\n incl ${RESULT + 4}\n${shutdown('bye')}${text('bye', 'back')}` +
       `breakpoint: incl ${RESULT}\n iret\n`);
     expect(exit).toMatchObject({ message: 'back' });
     expect([machine.physical.read32(RESULT), machine.physical.read32(RESULT + 4)]).toEqual([1, 1]);

@@ -59,9 +59,9 @@ export const stack = hypercall(abi.LHCALL_SET_STACK, abi.GUEST_KERNEL_DS, KERNEL
 export const userSegments =
   hypercall(abi.LHCALL_LOAD_GDT_ENTRY, abi.GDT_ENTRY_USER_CS, 0xffff, 0x00cf_fa00) +
   hypercall(abi.LHCALL_LOAD_GDT_ENTRY, abi.GDT_ENTRY_USER_DS, 0xffff, 0x00cf_f200);
-/** Go to a label in ring 3. */
+/** Go to a label in ring 3, with data segments that ring 3 may keep. */
 export function enterUser(label: string): string {
-  return `push $${abi.GUEST_USER_DS}\npush $${USER_STACK}\npush $${abi.GUEST_START_EFLAGS}\n` +
+  return `mov $${abi.GUEST_USER_DS}, %eax\nmov %eax, %ds\nmov %eax, %es\npush $${abi.GUEST_USER_DS}\npush $${USER_STACK}\npush $${abi.GUEST_START_EFLAGS}\n` +
     `push $${abi.GUEST_USER_CS}\npush $base+${label}-start\niret\n`;
 }
 /** SHUTDOWN with the message at a label. */
@@ -70,7 +70,7 @@ export function shutdown(label: string, reason: number = abi.SHUTDOWN_POWEROFF):
 }
 /** A NUL-terminated string at a label. */
 export function text(label: string, value: string): string {
-  return `${label}: .byte ${[...value].map((c) => c.charCodeAt(0)).join(',')},0\n`;
+  return `${label}: .byte ${[...value, '\0'].map((c) => c.charCodeAt(0)).join(',')}\n`;
 }
 
 export type GuestOptions = Partial<Omit<LguestOptions, 'machine' | 'timers'>> & { engine?: 'reference' | 'interpreter' };
