@@ -3,7 +3,6 @@
  * low memory, segments for all four levels, everything flat unless a test says otherwise.
  */
 import { CpuFault } from '../fault.js';
-import type { Instruction } from '../instruction.js';
 import { Processor, type ProcessorOptions } from '../processor.js';
 import { Access, Cr0, Eflags, Layout, Register, SegmentRegister, State } from '../state.js';
 import { setCache } from '../descriptor.js';
@@ -129,6 +128,8 @@ export function resetProtected(cpu: Processor): void {
   poke32(cpu, At.tss + 8, Sel.data0);
   poke32(cpu, At.tss + 12, At.stack1);
   poke32(cpu, At.tss + 16, Sel.data1 | 1);
+  // the I/O permission map would start beyond the limit: no ports for anybody
+  poke16(cpu, At.tss + 102, 0x68);
   useSegment(cpu, SegmentRegister.tr, Sel.tss);
   i32[(State.segments >> 2) + 4 * SegmentRegister.tr + 3]! |= 2 << 8;
   enterLevel(cpu, 0);
@@ -213,15 +214,4 @@ export function faultOf(action: () => void): Fault | undefined {
 /** All words of the state page, to show that a fault changed nothing. */
 export function snapshot(cpu: Processor): number[] {
   return Array.from(cpu.i32.subarray(Layout.state >> 2, (Layout.state + 0x200) >> 2));
-}
-
-/** An instruction for tests that call a rare instruction directly. A memory operand is DS:[displacement]. */
-export function instruction(fields: Partial<Instruction> = {}): Instruction {
-  return {
-    opcode: 0, modrm: -1, length: 2, operandSize: 4, addressSize: 4, segment: SegmentRegister.ds, segmentOverride: false,
-    lock: false, repeat: 0, memory: false, base: -1, index: -1, scale: 0, displacement: 0, immediate: 0, immediate2: 0,
-    kind: new Uint8Array(3), register: new Uint8Array(3), slotSize: new Uint8Array(3),
-    definition: undefined as unknown as Instruction['definition'],
-    ...fields,
-  };
 }
