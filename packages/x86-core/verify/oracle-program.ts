@@ -109,6 +109,9 @@ start:
     rep stosb
     movl $${Place.code}, ${target}
 
+    # bring the read-only page in, so that a write there meets a page that is present
+    mov ${Place.readOnlyPage}, %eax
+
     # read everything; esi is the end of what there is
     mov $${buffer}, %esi
 more:

@@ -108,14 +108,20 @@ function setConditions(cpu: Processor, conditions: number): void {
   cpu.i32[at] = (cpu.i32[at]! & ~Status.conditions) | conditions;
 }
 
+function c1Of(cpu: Processor): boolean {
+  return (cpu.i32[State.fpuStatus >> 2]! & Status.c1) !== 0;
+}
+
 /** Where a comparison leaves its answer. */
 function finishComparison(cpu: Processor, order: number, pops: number, toFlags: boolean): void {
+  // even an unmasked exception leaves its answer, "unordered"; it only keeps the operands from being popped
+  if (toFlags) writeArithmeticFlags(cpu.i32, conditionFlags[order]!);
+  else setConditions(cpu, conditionCodes[order]!);
   if (!isBlocked()) {
-    if (toFlags) writeArithmeticFlags(cpu.i32, conditionFlags[order]!);
-    else setConditions(cpu, conditionCodes[order]!);
     for (let i = 0; i < pops; i++) pop(cpu);
   }
-  commitExceptions(cpu.i32, false);
+  // FCOMI and its kin leave C1 alone unless the stack was at fault
+  commitExceptions(cpu.i32, toFlags && (env.raised & Exception.stackFault) === 0 && c1Of(cpu));
 }
 
 /** FCOM, FCOMP with a memory operand; FICOM, FICOMP. */
@@ -230,11 +236,13 @@ export function fpatan(cpu: Processor): void {
 
 /** FPREM, FPREM1: the quotient's low bits go to C0, C3 and C1, C2 says "not finished". */
 export function remainder(cpu: Processor, nearest: boolean): void {
-  remainderResult.complete = true;
-  remainderResult.quotient = 0;
+  remainderResult.computed = false;
   binary(cpu, 0, () => partialRemainder(first, second, nearest, result));
-  if (isBlocked()) return;
-  const { complete, quotient } = remainderResult;
+  const { computed, complete, quotient } = remainderResult;
+  if (!computed) {
+    setRange(cpu, false);
+    return;
+  }
   let conditions = 0;
   if (!complete) {
     conditions = Status.c2;
@@ -279,11 +287,14 @@ function setRange(cpu: Processor, outOfRange: boolean): void {
   cpu.i32[at] = (cpu.i32[at]! & ~Status.c2) | (outOfRange ? Status.c2 : 0);
 }
 
-/** Is ST(0) a finite number too large for the trigonometric instructions? Then they leave everything as it is. */
-function isOutOfRange(cpu: Processor): boolean {
-  if (!isUsed(cpu, 0)) return false;
+/**
+ * Is ST(0) a finite number too large for the trigonometric instructions? Then they leave everything as it is, unless
+ * they had to push and cannot.
+ */
+function isOutOfRange(cpu: Processor, pushes: boolean): boolean {
   readStack(cpu, 0, first);
-  const outOfRange = kindOf(first) === Kind.normal && first.exponent >= bias + 63;
+  const possible = isUsed(cpu, 0) && !(pushes && isUsed(cpu, 7));
+  const outOfRange = possible && kindOf(first) === Kind.normal && first.exponent >= bias + 63;
   if (outOfRange) {
     beginOperation(cpu.i32);
     commitExceptions(cpu.i32, false);
@@ -293,25 +304,25 @@ function isOutOfRange(cpu: Processor): boolean {
 }
 
 export function fsin(cpu: Processor): void {
-  if (isOutOfRange(cpu)) return;
+  if (isOutOfRange(cpu, false)) return;
   unary(cpu, () => trigonometric(first, { sine: result }));
 }
 
 export function fcos(cpu: Processor): void {
-  if (isOutOfRange(cpu)) return;
+  if (isOutOfRange(cpu, false)) return;
   unary(cpu, () => trigonometric(first, { cosine: result }));
 }
 
 /** FSINCOS: ST(0) becomes the sine, and the cosine is pushed. */
 export function fsincos(cpu: Processor): void {
-  if (isOutOfRange(cpu)) return;
+  if (isOutOfRange(cpu, true)) return;
   beginOperation(cpu.i32);
   pushSecond(cpu, () => trigonometric(first, { sine: result, cosine: extra }));
 }
 
 /** FPTAN: ST(0) becomes the tangent, and 1 is pushed. */
 export function fptan(cpu: Processor): void {
-  if (isOutOfRange(cpu)) return;
+  if (isOutOfRange(cpu, true)) return;
   beginOperation(cpu.i32);
   pushSecond(cpu, () => {
     trigonometric(first, { tangent: result });

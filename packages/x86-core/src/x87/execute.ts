@@ -18,7 +18,7 @@ import { notePointers, restoreEnvironment, restoreState, saveState, storeEnviron
 import { initialize } from './stack.js';
 import {
   Format, changeSign, conditionalMove, exchange, free, load, loadRegister, operandAddress, pushConstant, rotate, store,
-  storeRegister,
+  storeRegister, storeRegisterQuietly,
 } from './transfer.js';
 
 const CR0 = State.cr0 >> 2;
@@ -126,8 +126,9 @@ for (const [opcode, middle, format] of [[0xdb, 7, Format.extended], [0xdf, 7, Fo
 }
 registerForms8(0xd9, 0xc0, (cpu, _, i) => loadRegister(cpu, i));
 registerForms8(0xdd, 0xd0, (cpu, _, i) => storeRegister(cpu, i, false));
-// DD D8 is FSTP; D9 D8, DF D0 and DF D8 are its undocumented twins
-for (const [opcode, modrm] of [[0xdd, 0xd8], [0xd9, 0xd8], [0xdf, 0xd0], [0xdf, 0xd8]] as const) {
+registerForms8(0xd9, 0xd8, (cpu, _, i) => storeRegisterQuietly(cpu, i));
+// DD D8 is FSTP; DF D0 and DF D8 are its undocumented twins
+for (const [opcode, modrm] of [[0xdd, 0xd8], [0xdf, 0xd0], [0xdf, 0xd8]] as const) {
   registerForms8(opcode, modrm, (cpu, _, i) => storeRegister(cpu, i, true));
 }
 for (const opcode of [0xd9, 0xdd, 0xdf]) registerForms8(opcode, 0xc8, (cpu, _, i) => exchange(cpu, i));

@@ -182,6 +182,11 @@ function overflow(out: Float80, sign: number, exponent: number, precision: numbe
       out.set(sign, exponent, cutResult.high, cutResult.low);
       return;
     }
+    // further out than the wrap reaches (only FSCALE gets here)
+    raiseException(Exception.precision);
+    env.roundedUp = true;
+    setInfinity(out, sign);
+    return;
   }
   raiseException(Exception.precision);
   const toInfinity =

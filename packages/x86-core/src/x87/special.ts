@@ -145,7 +145,7 @@ export function extract(a: Float80, exponent: Float80, fraction: Float80): void 
 }
 
 /** What the partial remainders report besides the remainder. */
-export const remainderResult = { complete: true, quotient: 0 };
+export const remainderResult = { computed: false, complete: true, quotient: 0 };
 
 /**
  * FPREM (`nearest` false: quotient truncated) and FPREM1 (rounded to nearest even). When the exponents are 64 or more
@@ -165,6 +165,7 @@ export function partialRemainder(a: Float80, b: Float80, nearest: boolean, out: 
     return;
   }
   if (denormalOperand(kindA, kindB)) return;
+  remainderResult.computed = true;
   if (kindA === Kind.zero) {
     out.copy(a);
     return;

@@ -104,16 +104,13 @@ export function powerOfTwoMinusOne(a: Float80, out: Float80): void {
   if (denormalOperand(kind, kind)) return;
   normalize(a, left);
   const power = left.exponent - bias;
+  inexact();
   if (power >= 0) {
-    if (power === 0 && left.high === 0x8000_0000 && left.low === 0) {
-      if (a.sign) out.set(1, bias - 1, 0x8000_0000, 0);
-      else out.copy(a);
-      return;
-    }
-    out.copy(a);
+    const isOne = power === 0 && left.high === 0x8000_0000 && left.low === 0;
+    if (isOne && a.sign) out.set(1, bias - 1, 0x8000_0000, 0);
+    else out.copy(a);
     return;
   }
-  inexact();
   if (power < -tinyPower) {
     deliver(out, a.sign, significand(left) * ln2(), fraction + 63 - power, true, fullPrecision);
     return;
@@ -197,11 +194,17 @@ export function multiplyLogarithmPlusOne(a: Float80, b: Float80, out: Float80): 
     return;
   }
   const atMostMinusOne = a.sign === 1 && kindA !== Kind.zero && kindA !== Kind.denormal && a.exponent >= bias;
-  if ((kindA === Kind.infinity && (a.sign || kindB === Kind.zero)) || (kindB === Kind.infinity && kindA === Kind.zero) || atMostMinusOne) {
+  if ((kindA === Kind.infinity && (a.sign || kindB === Kind.zero)) || (kindB === Kind.infinity && kindA === Kind.zero)) {
     invalidOperation(out);
     return;
   }
   if (denormalOperand(kindA, kindB)) return;
+  if (atMostMinusOne) {
+    // outside the domain the manual leaves the result open; this is what processors do
+    inexact();
+    out.copy(a);
+    return;
+  }
   if (kindA === Kind.infinity || kindB === Kind.infinity) {
     setInfinity(out, a.sign ^ b.sign);
     return;

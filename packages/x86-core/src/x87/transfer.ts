@@ -15,7 +15,7 @@ import { Exception, beginOperation, commitExceptions, env, isBlocked, raiseExcep
 import { Float80, Kind, kindOf, quietBit, setDefaultNan } from './float80.js';
 import { read80, write80 } from './image.js';
 import { loadConstant } from './special.js';
-import { isUsed, pop, pushChecked, readStack, setTop, setUsed, stackUnderflow, topOf, writeStack } from './stack.js';
+import { isUsed, pop, push, pushChecked, readStack, setTop, setUsed, stackUnderflow, topOf, writeStack } from './stack.js';
 
 const value = new Float80();
 const other = new Float80();
@@ -70,12 +70,13 @@ export function load(cpu: Processor, insn: Instruction, format: number): void {
   if (isUsed(cpu, 7)) {
     pushChecked(cpu, value);
   } else {
+    // an unmasked denormal is loaded all the same, a signaling NaN is not
     if (denormal) raiseException(Exception.denormal);
     else if (format <= Format.double && kindOf(value) === Kind.signalingNan) {
       raiseException(Exception.invalid);
       value.high = (value.high | quietBit) >>> 0;
     }
-    if (!isBlocked()) pushChecked(cpu, value);
+    if (denormal || !isBlocked()) pushChecked(cpu, value);
   }
   commitExceptions(cpu.i32, env.roundedUp);
 }
@@ -83,14 +84,13 @@ export function load(cpu: Processor, insn: Instruction, format: number): void {
 /** FLD ST(i). */
 export function loadRegister(cpu: Processor, i: number): void {
   beginOperation(cpu.i32);
-  if (isUsed(cpu, 7)) {
-    pushChecked(cpu, value);
-  } else if (isUsed(cpu, i)) {
+  if (isUsed(cpu, i)) {
     readStack(cpu, i, value);
     pushChecked(cpu, value);
   } else if (!stackUnderflow()) {
+    // an empty source counts before a full stack
     setDefaultNan(value);
-    pushChecked(cpu, value);
+    push(cpu, value);
   }
   commitExceptions(cpu.i32, env.roundedUp);
 }
@@ -141,8 +141,9 @@ export function store(cpu: Processor, insn: Instruction, format: number, popAfte
       env.roundedUp = false;
     }
   }
+  // the address is checked even when nothing will be written
+  if (size > 4 || !write) cpu.probeWrite(linear, size);
   if (write) {
-    if (size > 4) cpu.probeWrite(linear, size);
     writeConverted(cpu, linear, format);
     if (popAfter) pop(cpu);
   }
@@ -186,6 +187,12 @@ export function storeRegister(cpu: Processor, i: number, popAfter: boolean): voi
     if (popAfter) pop(cpu);
   }
   commitExceptions(cpu.i32, false);
+}
+
+/** FSTPNCE ST(i), D9 D8: FSTP without complaint about an empty ST(0), which is just popped. Undocumented. */
+export function storeRegisterQuietly(cpu: Processor, i: number): void {
+  if (isUsed(cpu, 0)) storeRegister(cpu, i, true);
+  else free(cpu, 0, true);
 }
 
 /** FXCH ST(i). */
@@ -234,13 +241,15 @@ export function conditionalMove(cpu: Processor, i: number, condition: number, ne
     readStack(cpu, i, value);
     writeStack(cpu, 0, value);
   }
-  commitExceptions(cpu.i32, false);
+  if (env.raised !== 0) commitExceptions(cpu.i32, false);
 }
 
 /** FFREE ST(i), and FFREEP, which pops as well. */
 export function free(cpu: Processor, i: number, popAfter: boolean): void {
   setUsed(cpu, i, false);
   if (popAfter) pop(cpu);
+  beginOperation(cpu.i32);
+  commitExceptions(cpu.i32, false);
 }
 
 /** FINCSTP (1), FDECSTP (-1): TOP moves, tags stay. */
