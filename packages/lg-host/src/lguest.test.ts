@@ -183,7 +183,7 @@ describe('the clock', () => {
   it('is dead with the Guest', () => {
     const { guest, timers } = run(TIMER_GUEST(5_000_000));
     guest.dispose();
-    expect(timers.next).toBeUndefined();
+    expect(timers.nextExpiry()).toBeUndefined();
     expect(() => guest.runSlice()).toThrow(LguestError);
   });
 });
