@@ -18,6 +18,8 @@ const pageBytes = 0x1000;
 const Page = { directory: 1, codeTable: 2, dataTable: 3, systemTable: 4, code: 5, data: 6, readOnly: 7, system: 8, count: 16 } as const;
 const systemLinear = 0xfff0_0000;
 const idtOffset = 0x800;
+/** Sixteen descriptors, as many as Linux has. */
+const gdtLimit = 0x7f;
 const pte = { present: 1, writable: 2, user: 4, accessed: 32, dirty: 64 };
 const exitSelector = 0x10;
 const interruptGate32 = 0x8e00;
@@ -57,7 +59,7 @@ export class Subject {
     i32[State.cr3 >> 2] = Page.directory * pageBytes;
     i32[State.cr4 >> 2] = Cr4.osfxsr | Cr4.osxmmexcpt;
     i32[State.gdtBase >> 2] = systemLinear;
-    i32[State.gdtLimit >> 2] = idtOffset - 1;
+    i32[State.gdtLimit >> 2] = gdtLimit;
     i32[State.idtBase >> 2] = systemLinear + idtOffset;
     i32[State.idtLimit >> 2] = 256 * 8 - 1;
     i32[State.cpl >> 2] = 3;

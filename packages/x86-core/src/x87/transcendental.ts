@@ -199,18 +199,18 @@ export function multiplyLogarithmPlusOne(a: Float80, b: Float80, out: Float80): 
     return;
   }
   if (denormalOperand(kindA, kindB)) return;
-  if (atMostMinusOne) {
-    // outside the domain the manual leaves the result open; this is what processors do
-    inexact();
-    out.copy(a);
-    return;
-  }
   if (kindA === Kind.infinity || kindB === Kind.infinity) {
     setInfinity(out, a.sign ^ b.sign);
     return;
   }
   if (kindA === Kind.zero || kindB === Kind.zero) {
     setZero(out, a.sign ^ b.sign);
+    return;
+  }
+  if (atMostMinusOne) {
+    // outside the domain the manual leaves the result open; this is what processors do
+    inexact();
+    out.copy(a);
     return;
   }
   normalize(a, left);

@@ -1,0 +1,427 @@
+/*
+ * Random integer cases: every instruction a user program may execute, in every operand form.
+ *
+ * A form says which bytes an instruction is made of; the rest is chosen here: prefixes, registers, addressing modes
+ * whose registers are set so that the operand falls into the case's window, immediates.
+ */
+import { Case, type CaseView, Place, Selector, plainStart } from './case.js';
+import { type Random, interestingWord } from './random.js';
+import type { Group } from './x87-cases.js';
+
+const Register = { eax: 0, ecx: 1, edx: 2, ebx: 3, esp: 4, ebp: 5, esi: 6, edi: 7 } as const;
+const Flag = { cf: 1, pf: 4, af: 16, zf: 64, sf: 128, of: 2048, df: 1024, nt: 1 << 14, ac: 1 << 18, id: 1 << 21 } as const;
+const arithmeticFlags = 0x8d5;
+const startEflags = 0x202;
+
+/** What an instruction looks like. */
+interface Form {
+  /** Opcode bytes. */
+  readonly opcode: readonly number[];
+  /** ModRM: absent, any, only memory, or only registers. */
+  readonly modrm?: 'any' | 'memory' | 'register';
+  /** ModRM's middle bits when they are part of the opcode. */
+  readonly middle?: number;
+  /** Immediate: a byte, 16 bits, or by operand size; `moffs` is an address. */
+  readonly immediate?: 'b' | 'w' | 'z' | 'wb' | 'moffs';
+  /** Bytes of the memory operand (for choosing addresses near the window's end). */
+  readonly size?: number;
+  /** LOCK makes sense. */
+  readonly lock?: boolean;
+  /** F2 or F3 in front is ignored, or means repetition. */
+  readonly repeat?: boolean;
+  /** The operand-size prefix is left out. */
+  readonly noOperandSize?: boolean;
+  /** Last changes to registers, stack and window, when the code is complete. */
+  readonly adjust?: (random: Random, c: CaseView, operandSize: number) => void;
+}
+
+/** An instruction being put together. */
+class Assembly {
+  readonly bytes: number[] = [];
+
+  push(value: number, count: number): void {
+    for (let i = 0; i < count; i++) this.bytes.push((value >>> (8 * i)) & 0xff);
+  }
+}
+
+function windowAddress(random: Random, size: number): number {
+  if (random.oneIn(20)) return Place.window + Place.windowBytes - random.below(size + 1);
+  if (random.oneIn(40)) return Place.nothing - random.below(size + 2);
+  return Place.window + random.below(Place.windowBytes - size);
+}
+
+/** A 32-bit addressing mode whose registers are then set so that it reaches `target`. */
+function memoryOperand(random: Random, c: CaseView, out: Assembly, middle: number, target: number): void {
+  const mod = random.below(3);
+  const rm = random.below(8);
+  const displacementBytes = mod === 1 ? 1 : mod === 2 ? 4 : 0;
+  const displacement = mod === 1 ? random.below(256) - 128 : mod === 2 ? random.pick([0, 4, -4, 0x1234, -0x7654_321]) : 0;
+  if (mod === 0 && rm === 5) {
+    out.push((middle << 3) | rm, 1);
+    out.push(target, 4);
+    return;
+  }
+  if (rm !== 4) {
+    out.push((mod << 6) | (middle << 3) | rm, 1);
+    out.push(displacement, displacementBytes);
+    c.setRegister(rm, (target - displacement) >>> 0);
+    return;
+  }
+  const scale = random.below(4);
+  const index = random.below(8);
+  const base = random.below(8);
+  out.push((mod << 6) | (middle << 3) | rm, 1);
+  out.push((scale << 6) | (index << 3) | base, 1);
+  const noBase = mod === 0 && base === 5;
+  let scaled = 0;
+  if (index !== 4) {
+    if (index === base && !noBase) {
+      // the sum of both must hit: only some multiples do
+      const factor = (1 << scale) + 1;
+      const wanted = target - displacement;
+      const value = Math.floor(wanted / factor);
+      c.setRegister(base, value);
+      out.push(displacement + (displacementBytes === 0 ? 0 : wanted - value * factor), displacementBytes);
+      return;
+    }
+    const value = random.oneIn(3) ? random.word() : random.below(64);
+    c.setRegister(index, value);
+    scaled = value << scale;
+  }
+  if (noBase) {
+    out.push(target - scaled, 4);
+    return;
+  }
+  c.setRegister(base, (target - displacement - scaled) >>> 0);
+  out.push(displacement, displacementBytes);
+}
+
+const segmentPrefixes = [0x26, 0x2e, 0x36, 0x3e, 0x3e, 0x36, 0x26, 0x64, 0x65];
+
+function randomState(random: Random, c: CaseView): void {
+  plainStart(c);
+  for (let r = 0; r < 8; r++) c.setRegister(r, interestingWord(random));
+  c.setRegister(Register.esp, Place.window + 64 + random.below(128));
+  let flags = startEflags | (random.word() & arithmeticFlags);
+  if (random.oneIn(8)) flags |= Flag.df;
+  if (random.oneIn(16)) flags |= Flag.id;
+  if (random.oneIn(32)) flags |= Flag.ac;
+  c.setWord(Case.eflags, flags);
+  for (let i = 0; i < Place.windowBytes; i += 4) c.setWord(Case.window + i, interestingWord(random));
+}
+
+function makeForm(form: Form, random: Random, c: CaseView): void {
+  randomState(random, c);
+  const out = new Assembly();
+  let operandSize = 4;
+  const prefixes: number[] = [];
+  if (!form.noOperandSize && random.oneIn(3)) {
+    operandSize = 2;
+    prefixes.push(0x66);
+  }
+  const memory = form.modrm !== undefined && form.modrm !== 'register' && (form.modrm === 'memory' || random.oneIn(2));
+  if (random.oneIn(12)) prefixes.push(random.pick(segmentPrefixes));
+  if (random.oneIn(48) && form.immediate !== 'moffs') prefixes.push(0x67);
+  if (random.oneIn(form.lock ? (memory ? 4 : 40) : 100)) prefixes.push(0xf0);
+  if (form.repeat && random.oneIn(2)) prefixes.push(random.pick([0xf2, 0xf3]));
+  // the order of prefixes is free
+  for (let i = prefixes.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [prefixes[i], prefixes[j]] = [prefixes[j]!, prefixes[i]!];
+  }
+  for (const prefix of prefixes) out.push(prefix, 1);
+  const narrowAddress = prefixes.includes(0x67);
+  for (const byte of form.opcode) out.push(byte, 1);
+  if (form.modrm !== undefined) {
+    const middle = form.middle ?? random.below(8);
+    if (!memory) {
+      out.push(0xc0 | (middle << 3) | random.below(8), 1);
+    } else if (narrowAddress) {
+      const mod = random.below(3);
+      const rm = random.below(8);
+      out.push((mod << 6) | (middle << 3) | rm, 1);
+      out.push(random.word(), mod === 1 ? 1 : mod === 2 || rm === 6 ? 2 : 0);
+    } else {
+      memoryOperand(random, c, out, middle, windowAddress(random, form.size ?? 4));
+    }
+  }
+  const immediate = interestingWord(random);
+  if (form.immediate === 'b') out.push(immediate, 1);
+  else if (form.immediate === 'w') out.push(immediate, 2);
+  else if (form.immediate === 'z') out.push(immediate, operandSize);
+  else if (form.immediate === 'wb') out.push((random.below(64) & 0xffff) | (random.below(40) << 16), 3);
+  else if (form.immediate === 'moffs') out.push(windowAddress(random, 4), 4);
+  c.setCode(out.bytes);
+  form.adjust?.(random, c, operandSize);
+}
+
+const group = (name: string, ...forms: readonly Form[]): Group => ({
+  name,
+  make: (random, c) => makeForm(random.pick(forms), random, c),
+});
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** The register and memory forms shared by the eight arithmetic instructions. */
+function arithmetic(name: string, index: number): Group {
+  const base = index * 8;
+  const lock = name !== 'cmp';
+  return group(
+    name,
+    { opcode: [base], modrm: 'any', size: 1, lock }, { opcode: [base + 1], modrm: 'any', lock },
+    { opcode: [base + 2], modrm: 'any', size: 1 }, { opcode: [base + 3], modrm: 'any' },
+    { opcode: [base + 4], immediate: 'b' }, { opcode: [base + 5], immediate: 'z' },
+    { opcode: [0x80], modrm: 'any', middle: index, immediate: 'b', size: 1, lock }, { opcode: [0x81], modrm: 'any', middle: index, immediate: 'z', lock },
+    { opcode: [0x82], modrm: 'any', middle: index, immediate: 'b', size: 1, lock }, { opcode: [0x83], modrm: 'any', middle: index, immediate: 'b', lock },
+  );
+}
+
+/** Counts are often small. */
+function smallCount(random: Random, c: CaseView): void {
+  if (random.oneIn(2)) c.setRegister(Register.ecx, (c.register(Register.ecx) & ~0xff) | random.below(40));
+}
+
+function shift(name: string, index: number): Group {
+  const any = { modrm: 'any', middle: index } as const;
+  return group(
+    name,
+    { opcode: [0xc0], ...any, immediate: 'b', size: 1 }, { opcode: [0xc1], ...any, immediate: 'b' },
+    { opcode: [0xd0], ...any, size: 1 }, { opcode: [0xd1], ...any },
+    { opcode: [0xd2], ...any, size: 1, adjust: smallCount }, { opcode: [0xd3], ...any, adjust: smallCount },
+  );
+}
+
+/** The one-operand instructions of F6 and F7. */
+function unary(name: string, index: number, lock = false): Group {
+  return group(name, { opcode: [0xf6], modrm: 'any', middle: index, size: 1, lock }, { opcode: [0xf7], modrm: 'any', middle: index, lock });
+}
+
+/** Dividends that often leave a quotient that fits. */
+function smallDividend(random: Random, c: CaseView): void {
+  const kind = random.below(4);
+  if (kind === 0) c.setRegister(Register.edx, random.pick([0, 0xffff_ffff, 1]));
+  else if (kind === 1) c.setRegister(Register.edx, random.below(0x100));
+  else if (kind === 2) c.setRegister(Register.eax, random.below(0x1_0000));
+}
+
+/** Bit numbers reach some bytes to either side. */
+function nearBit(random: Random, c: CaseView): void {
+  const modrm = c.code.findIndex((byte, i) => i > 0 && c.code[i - 1] === 0x0f && [0xa3, 0xab, 0xb3, 0xbb].includes(byte)) + 1;
+  const middle = (c.code[modrm]! >> 3) & 7;
+  const isMemory = c.code[modrm]! < 0xc0;
+  const rm = c.code[modrm]! & 7;
+  const base = rm === 4 ? c.code[modrm + 1]! & 7 : rm;
+  const index = rm === 4 ? (c.code[modrm + 1]! >> 3) & 7 : rm;
+  if (isMemory && middle !== base && middle !== index) c.setRegister(middle, (random.below(1200) - 500) >>> 0);
+}
+
+/** Strings: pointers into the window, a modest count. */
+function stringPointers(random: Random, c: CaseView): void {
+  c.setRegister(Register.esi, windowAddress(random, 4));
+  c.setRegister(Register.edi, windowAddress(random, 4));
+  c.setRegister(Register.ecx, random.oneIn(12) ? 0 : random.below(24));
+  if (random.oneIn(2)) {
+    // equal runs, so that comparisons go on for a while
+    c.window.fill(random.below(3));
+    c.setRegister(Register.eax, (c.window[0]! * 0x0101_0101) >>> 0);
+    for (let i = 0; i < 3; i++) c.window[random.below(Place.windowBytes)] = random.below(256);
+  }
+}
+
+const codeReach = 0x700;
+/** An address in the page of INT3, clear of the instruction. */
+function landing(random: Random): number {
+  return Place.code + (random.oneIn(2) ? -32 - random.below(codeReach) : 32 + random.below(codeReach));
+}
+
+/** Write the relative displacement of a jump at the end of the code. */
+function relative(random: Random, c: CaseView, bytes: number, length: number): void {
+  const reach = bytes === 1 ? 80 : codeReach;
+  const displacement = random.oneIn(2) ? -40 - random.below(reach) : 20 + random.below(reach);
+  for (let i = 0; i < bytes; i++) c.code[length - bytes + i] = (displacement >> (8 * i)) & 0xff;
+}
+
+/** A jump: opcode bytes and a displacement; now and then with the operand-size prefix. */
+function jump(name: string, opcode: readonly number[], short: boolean, adjust?: Form['adjust']): Group {
+  return {
+    name,
+    make: (random, c) => {
+      randomState(random, c);
+      const narrow = !short && random.oneIn(16);
+      const bytes = short ? 1 : narrow ? 2 : 4;
+      const code = [...(narrow ? [0x66] : []), ...opcode, ...range(bytes)];
+      c.setCode(code);
+      relative(random, c, bytes, code.length);
+      adjust?.(random, c, 4);
+    },
+  };
+}
+
+/** Where the stack pointer points in the window. */
+function stackAt(c: CaseView): number {
+  return Case.window + c.register(Register.esp) - Place.window;
+}
+
+/** Put a return address, and what else belongs to a frame, onto the stack. */
+function returnFrame(random: Random, c: CaseView, operandSize: number, withSelector: boolean, flags: boolean): void {
+  const at = stackAt(c);
+  const words = [landing(random), ...(withSelector ? [random.pick([Selector.code, Selector.code, Selector.code, 0, Selector.data, 0x20])] : [])];
+  if (flags) words.push(popFlagsImage(random));
+  words.forEach((word, i) => {
+    if (operandSize === 4) c.view.setUint32(at + 4 * i, word >>> 0, true);
+    else c.view.setUint16(at + 2 * i, word & 0xffff, true);
+  });
+}
+
+/** A flags image without TF, which would trap behind the next instruction, and NT. */
+function popFlagsImage(random: Random): number {
+  return random.word() & ~0x4100;
+}
+
+/** Selectors that mean the same here and there: null ones, ours, one beyond the table, one in no LDT. */
+const selectors = [0, 1, 2, 3, Selector.code, Selector.data, 0x28, 0x29, 0x2a, 0x2000, 0x2004, 0xf, 0xffff];
+
+function sweepSelectors(random: Random, c: CaseView): void {
+  for (let r = 0; r < 8; r++) {
+    if (r !== Register.esp && c.register(r) >>> 12 !== Place.window >>> 12) c.setRegister(r, (random.word() & 0xffff_0000) | random.pick(selectors));
+  }
+  for (let i = 0; i < Place.windowBytes; i += 2) c.view.setUint16(Case.window + i, random.pick(selectors), true);
+}
+
+const conditions = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'];
+const bitTests = ['bt', 'bts', 'btr', 'btc'];
+
+/** Every integer instruction of a user program. */
+export const integerGroups: readonly Group[] = [
+  ...['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp'].map(arithmetic),
+  group('inc', ...range(8).map((r) => ({ opcode: [0x40 + r] })), { opcode: [0xfe], modrm: 'any', middle: 0, size: 1, lock: true }, { opcode: [0xff], modrm: 'any', middle: 0, lock: true }),
+  group('dec', ...range(8).map((r) => ({ opcode: [0x48 + r] })), { opcode: [0xfe], modrm: 'any', middle: 1, size: 1, lock: true }, { opcode: [0xff], modrm: 'any', middle: 1, lock: true }),
+  group('push', ...range(8).map((r) => ({ opcode: [0x50 + r] })), { opcode: [0x68], immediate: 'z' }, { opcode: [0x6a], immediate: 'b' }, { opcode: [0xff], modrm: 'any', middle: 6 }),
+  group('push sreg', ...[[0x06], [0x0e], [0x16], [0x1e], [0x0f, 0xa0], [0x0f, 0xa8]].map((opcode) => ({ opcode }))),
+  group('pop', ...range(8).map((r) => ({ opcode: [0x58 + r] })), { opcode: [0x8f], modrm: 'any', middle: 0 }),
+  group('pop sreg', ...[[0x07], [0x17], [0x1f], [0x0f, 0xa1], [0x0f, 0xa9]].map((opcode) => ({
+    opcode, adjust: (random: Random, c: CaseView) => c.view.setUint16(stackAt(c), random.pick(selectors), true),
+  }))),
+  group('pusha', { opcode: [0x60] }),
+  group('popa', { opcode: [0x61] }),
+  group('bound', { opcode: [0x62], modrm: 'memory', size: 8 }),
+  group('arpl', { opcode: [0x63], modrm: 'any', size: 2 }),
+  group('imul', { opcode: [0x69], modrm: 'any', immediate: 'z' }, { opcode: [0x6b], modrm: 'any', immediate: 'b' }, { opcode: [0x0f, 0xaf], modrm: 'any' }),
+  ...conditions.map((name, i) => jump(`j${name} short`, [0x70 + i], true)),
+  ...conditions.map((name, i) => jump(`j${name} near`, [0x0f, 0x80 + i], false)),
+  group('test', { opcode: [0x84], modrm: 'any', size: 1 }, { opcode: [0x85], modrm: 'any' }, { opcode: [0xa8], immediate: 'b' }, { opcode: [0xa9], immediate: 'z' },
+    { opcode: [0xf6], modrm: 'any', middle: 0, immediate: 'b', size: 1 }, { opcode: [0xf7], modrm: 'any', middle: 0, immediate: 'z' },
+    { opcode: [0xf6], modrm: 'any', middle: 1, immediate: 'b', size: 1 }, { opcode: [0xf7], modrm: 'any', middle: 1, immediate: 'z' }),
+  group('xchg', { opcode: [0x86], modrm: 'any', size: 1, lock: true }, { opcode: [0x87], modrm: 'any', lock: true }, ...range(8).map((r) => ({ opcode: [0x90 + r] }))),
+  group('mov', { opcode: [0x88], modrm: 'any', size: 1 }, { opcode: [0x89], modrm: 'any' }, { opcode: [0x8a], modrm: 'any', size: 1 }, { opcode: [0x8b], modrm: 'any' },
+    { opcode: [0xa0], immediate: 'moffs' }, { opcode: [0xa1], immediate: 'moffs' }, { opcode: [0xa2], immediate: 'moffs' }, { opcode: [0xa3], immediate: 'moffs' },
+    ...range(8).map((r) => ({ opcode: [0xb0 + r], immediate: 'b' as const })), ...range(8).map((r) => ({ opcode: [0xb8 + r], immediate: 'z' as const })),
+    { opcode: [0xc6], modrm: 'memory', middle: 0, immediate: 'b', size: 1 }, { opcode: [0xc7], modrm: 'any', middle: 0, immediate: 'z' }),
+  group('mov from sreg', { opcode: [0x8c], modrm: 'any', size: 2 }),
+  group('mov to sreg', ...[0, 2, 3, 4, 5, 1, 6, 7].map((middle) => ({ opcode: [0x8e], modrm: 'any' as const, middle, size: 2, adjust: sweepSelectors }))),
+  group('lea', { opcode: [0x8d], modrm: 'memory' }),
+  group('nop hints', { opcode: [0x90], repeat: true }, ...range(8).map((i) => ({ opcode: [0x0f, 0x18 + i], modrm: i === 6 ? ('memory' as const) : ('any' as const) })), { opcode: [0x0f, 0x0d], modrm: 'memory' }),
+  group('cbw cwd', { opcode: [0x98] }, { opcode: [0x99] }),
+  group('pushf', { opcode: [0x9c] }),
+  group('popf', { opcode: [0x9d], adjust: (random, c, size) => {
+    if (size === 4) c.view.setUint32(stackAt(c), popFlagsImage(random) >>> 0, true);
+    else c.view.setUint16(stackAt(c), popFlagsImage(random) & 0xffff, true);
+  } }),
+  group('sahf lahf', { opcode: [0x9e] }, { opcode: [0x9f] }),
+  ...[['movs', 0xa4], ['cmps', 0xa6], ['stos', 0xaa], ['lods', 0xac], ['scas', 0xae]].map(([name, opcode]) =>
+    group(name as string, { opcode: [opcode as number], repeat: true, adjust: stringPointers }, { opcode: [(opcode as number) + 1], repeat: true, adjust: stringPointers })),
+  ...['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'sal', 'sar'].map(shift),
+  group('ret', { opcode: [0xc3], repeat: true, adjust: (random, c, size) => returnFrame(random, c, size, false, false) },
+    { opcode: [0xc2], immediate: 'w', adjust: (random, c, size) => returnFrame(random, c, size, false, false) }),
+  group('ret far', { opcode: [0xcb], adjust: (random, c, size) => returnFrame(random, c, size, true, false) },
+    { opcode: [0xca], immediate: 'w', adjust: (random, c, size) => returnFrame(random, c, size, true, false) }),
+  group('iret', { opcode: [0xcf], adjust: (random, c, size) => returnFrame(random, c, size, true, true) }),
+  group('les lds lfs lgs lss', ...[[0xc4], [0xc5], [0x0f, 0xb2], [0x0f, 0xb4], [0x0f, 0xb5]].map((opcode) => ({ opcode, modrm: 'memory' as const, size: 6, adjust: sweepSelectors }))),
+  group('enter', { opcode: [0xc8], immediate: 'wb', adjust: (random, c) => c.setRegister(Register.ebp, Place.window + 64 + random.below(190)) }),
+  group('leave', { opcode: [0xc9], adjust: (random, c) => c.setRegister(Register.ebp, windowAddress(random, 4)) }),
+  group('int3 int1', { opcode: [0xcc] }, { opcode: [0xf1] }),
+  group('into', { opcode: [0xce] }),
+  { name: 'int n', make: (random, c) => {
+    randomState(random, c);
+    let vector = random.below(256);
+    if (vector === 0x80) vector = 0x20;
+    c.setCode([0xcd, vector]);
+  } },
+  group('daa das', { opcode: [0x27] }, { opcode: [0x2f] }),
+  group('aaa aas', { opcode: [0x37] }, { opcode: [0x3f] }),
+  group('aam', { opcode: [0xd4], immediate: 'b' }),
+  group('aad', { opcode: [0xd5], immediate: 'b' }),
+  group('salc', { opcode: [0xd6] }),
+  group('xlat', { opcode: [0xd7], adjust: (random, c) => c.setRegister(Register.ebx, (Place.window - (random.below(100) & c.register(0) & 0xff)) >>> 0) }),
+  ...['loopne', 'loope', 'loop', 'jecxz'].map((name, i) => jump(name, [0xe0 + i], true, (random, c) => {
+    if (random.oneIn(2)) c.setRegister(Register.ecx, random.below(3));
+  })),
+  group('in out', ...[0xe4, 0xe5, 0xe6, 0xe7].map((opcode) => ({ opcode: [opcode], immediate: 'b' as const })), ...[0xec, 0xed, 0xee, 0xef].map((opcode) => ({ opcode: [opcode] })),
+    ...[0x6c, 0x6d, 0x6e, 0x6f].map((opcode) => ({ opcode: [opcode], repeat: true, adjust: stringPointers }))),
+  jump('call', [0xe8], false),
+  jump('jmp near', [0xe9], false),
+  jump('jmp short', [0xeb], true),
+  group('call jmp indirect', ...[2, 4].map((middle) => ({ opcode: [0xff], modrm: 'register' as const, middle, adjust: (random: Random, c: CaseView) => {
+    const rm = c.code[c.code.indexOf(0xff) + 1]! & 7;
+    if (rm !== Register.esp) c.setRegister(rm, landing(random));
+  } })), ...[2, 4].map((middle) => ({ opcode: [0xff], modrm: 'memory' as const, middle, adjust: (random: Random, c: CaseView) => {
+    for (let i = 0; i < Place.windowBytes; i += 4) c.setWord(Case.window + i, landing(random));
+  } }))),
+  group('call jmp far indirect', ...[3, 5].map((middle) => ({ opcode: [0xff], modrm: 'memory' as const, middle, size: 6, adjust: (random: Random, c: CaseView, size: number) => {
+    const selector = random.pick([Selector.code, Selector.code, 0, Selector.data, 0x2000]);
+    const step = 8;
+    for (let i = 0; i + step <= Place.windowBytes; i += step) {
+      c.setWord(Case.window + i, landing(random));
+      if (size === 4) c.setWord(Case.window + i + 4, selector);
+      else c.view.setUint16(Case.window + i + 2, selector, true);
+    }
+  } }))),
+  { name: 'call jmp far', make: (random, c) => {
+    randomState(random, c);
+    const target = landing(random);
+    const selector = random.pick([Selector.code, Selector.code, Selector.code, 0, Selector.data, 0x2000]);
+    const code = new Assembly();
+    code.push(random.pick([0x9a, 0xea]), 1);
+    code.push(target, 4);
+    code.push(selector, 2);
+    c.setCode(code.bytes);
+  } },
+  group('cmc clc stc cld std', ...[0xf5, 0xf8, 0xf9, 0xfc, 0xfd].map((opcode) => ({ opcode: [opcode] }))),
+  group('privileged', ...[[0xf4], [0xfa], [0xfb], [0x0f, 0x06], [0x0f, 0x08], [0x0f, 0x09], [0x0f, 0x30], [0x0f, 0x32]].map((opcode) => ({ opcode })),
+    ...[0x20, 0x22, 0x21, 0x23].map((opcode) => ({ opcode: [0x0f, opcode], modrm: 'register' as const, middle: opcode & 1 ? 7 : 0, noOperandSize: true }))),
+  unary('not', 2, true), unary('neg', 3, true), unary('mul', 4), unary('imul wide', 5),
+  group('div', { opcode: [0xf6], modrm: 'any', middle: 6, size: 1, adjust: smallDividend }, { opcode: [0xf7], modrm: 'any', middle: 6, adjust: smallDividend }),
+  group('idiv', { opcode: [0xf6], modrm: 'any', middle: 7, size: 1, adjust: smallDividend }, { opcode: [0xf7], modrm: 'any', middle: 7, adjust: smallDividend }),
+  group('lar lsl', { opcode: [0x0f, 0x02], modrm: 'any', size: 2, adjust: sweepSelectors }, { opcode: [0x0f, 0x03], modrm: 'any', size: 2, adjust: sweepSelectors }),
+  group('verr verw', { opcode: [0x0f, 0x00], modrm: 'any', middle: 4, size: 2, adjust: sweepSelectors }, { opcode: [0x0f, 0x00], modrm: 'any', middle: 5, size: 2, adjust: sweepSelectors }),
+  group('undefined', { opcode: [0x0f, 0x0b] }, { opcode: [0x0f, 0xb9], modrm: 'register' }, { opcode: [0xfe], modrm: 'any', middle: 2 }, { opcode: [0xff], modrm: 'any', middle: 7 }, { opcode: [0x8d], modrm: 'register' },
+    { opcode: [0x0f, 0xba], modrm: 'any', middle: 1, immediate: 'b' }),
+  group('cmovcc', ...range(16).map((i) => ({ opcode: [0x0f, 0x40 + i], modrm: 'any' as const }))),
+  group('setcc', ...range(16).map((i) => ({ opcode: [0x0f, 0x90 + i], modrm: 'any' as const, size: 1 }))),
+  ...bitTests.map((name, i) => group(name, { opcode: [0x0f, 0xa3 + 8 * i], modrm: 'any', lock: i > 0, adjust: nearBit }, { opcode: [0x0f, 0xba], modrm: 'any', middle: 4 + i, immediate: 'b', lock: i > 0 })),
+  group('shld', { opcode: [0x0f, 0xa4], modrm: 'any', immediate: 'b' }, { opcode: [0x0f, 0xa5], modrm: 'any', adjust: smallCount }),
+  group('shrd', { opcode: [0x0f, 0xac], modrm: 'any', immediate: 'b' }, { opcode: [0x0f, 0xad], modrm: 'any', adjust: smallCount }),
+  group('cmpxchg', { opcode: [0x0f, 0xb0], modrm: 'any', size: 1, lock: true, adjust: matchAccumulator }, { opcode: [0x0f, 0xb1], modrm: 'any', lock: true, adjust: matchAccumulator }),
+  group('movzx movsx', ...[0xb6, 0xb7, 0xbe, 0xbf].map((opcode) => ({ opcode: [0x0f, opcode], modrm: 'any' as const, size: 2 }))),
+  group('bsf', { opcode: [0x0f, 0xbc], modrm: 'any', adjust: oftenZero }),
+  group('bsr', { opcode: [0x0f, 0xbd], modrm: 'any', adjust: oftenZero }),
+  group('xadd', { opcode: [0x0f, 0xc0], modrm: 'any', size: 1, lock: true }, { opcode: [0x0f, 0xc1], modrm: 'any', lock: true }),
+  group('cmpxchg8b', { opcode: [0x0f, 0xc7], modrm: 'memory', middle: 1, size: 8, lock: true, adjust: matchPair }),
+  group('bswap', ...range(8).map((r) => ({ opcode: [0x0f, 0xc8 + r], noOperandSize: true }))),
+];
+
+function matchAccumulator(random: Random, c: CaseView): void {
+  if (random.oneIn(2)) for (let i = 0; i < Place.windowBytes; i += 4) c.setWord(Case.window + i, c.register(Register.eax));
+}
+
+function matchPair(random: Random, c: CaseView): void {
+  if (!random.oneIn(2)) return;
+  c.setRegister(Register.eax, 0x5a5a_5a5a);
+  c.setRegister(Register.edx, 0x5a5a_5a5a);
+  c.window.fill(0x5a);
+}
+
+function oftenZero(random: Random, c: CaseView): void {
+  if (random.oneIn(3)) c.window.fill(0);
+}
+
