@@ -353,13 +353,11 @@ export class Processor {
     this.i32[State.attention >> 2] = 1;
   }
 
-  /**
-   * Bring State.mode and the table bases up to date. To be called after any change of a segment cache, CPL, CR0, DR7
-   * or of TF, VM, AC in EFLAGS.
-   */
-  updateMode(): void {
-    const i32 = this.i32;
-    const user = i32[State.cpl >> 2] === 3;
+  /** Change the privilege level and the tables that go with it; State.mode is left to updateMode(). */
+  setLevel(cpl: number): void {
+    const { i32 } = this;
+    const user = cpl === 3;
+    i32[State.cpl >> 2] = cpl;
     const readTable = user ? Layout.tlbReadUser : Layout.tlbReadSupervisor;
     const writeTable = user ? Layout.tlbWriteUser : Layout.tlbWriteSupervisor;
     i32[State.tlbRead >> 2] = readTable;
@@ -367,7 +365,16 @@ export class Processor {
     i32[State.codeTable >> 2] = user ? Layout.codeUser : Layout.codeSupervisor;
     this.#readTable = readTable >>> 2;
     this.#writeTable = writeTable >>> 2;
+  }
 
+  /**
+   * Bring State.mode and the table bases up to date. To be called after any change of a segment cache, CPL, CR0, DR7
+   * or of TF, VM, AC in EFLAGS.
+   */
+  updateMode(): void {
+    const i32 = this.i32;
+    const user = i32[State.cpl >> 2] === 3;
+    this.setLevel(i32[State.cpl >> 2]!);
     const flags = i32[State.eflags >> 2]!;
     const cr0 = i32[State.cr0 >> 2]!;
     let mode = 0;

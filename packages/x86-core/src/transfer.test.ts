@@ -212,6 +212,7 @@ describe('IRET', () => {
     interruptReturn(cpu, 4, next);
     expect(flagsNow()).toBe(0);
     cpu.i32[(State.dr >> 2) + 7] = 1;
+    cpu.updateMode();
     frameOf(0x1234, Sel.code0, Eflags.rf);
     interruptReturn(cpu, 4, next);
     expect(flagsNow()).toBe(Eflags.rf);
