@@ -1,0 +1,2 @@
+export { type Clock, MonotonicClock, type Nanoseconds, RealtimeClock, VirtualClock } from './clock.js';
+export { Timer, type TimerCallback, type TimerMode, TimerQueue, type TimerVerdict } from './timer.js';
