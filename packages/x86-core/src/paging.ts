@@ -125,7 +125,13 @@ export class Mmu {
 
   /** translate() for an instruction fetch at the current privilege level. */
   translateCode(linear: number): number {
-    return this.translate(linear, AccessKind.fetch, this.#i32[State.cpl >> 2] === 3);
+    const user = this.#i32[State.cpl >> 2] === 3;
+    if ((this.#i32[State.efer >> 2]! & eferNxe) === 0) {
+      // what may be read may be executed
+      const entry = this.#i32[tableOf(AccessKind.read, user) + (linear >>> 12)]!;
+      if ((entry & pageMask) === 0) return ((entry ^ linear) >>> 0) - Layout.physical;
+    }
+    return this.translate(linear, AccessKind.fetch, user);
   }
 
   /**
