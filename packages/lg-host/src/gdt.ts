@@ -54,6 +54,13 @@ export class GuestGdt {
     );
   }
 
+  /*M:110
+   * What could a Guest do with a system descriptor? A call gate to a ring-0 selector would be caught by the privilege
+   * checks, since all its code segments are in ring 1 or above. A task segment is another matter: a far jump to one
+   * loads every register from memory, the page directory among them, and the CPU believes what it reads. lguest relied
+   * on the GDT being read-only (the CPU could not mark such a task busy). We leave the descriptor out to begin with.
+   */
+
   /** Set an entry on the Guest's behalf. Returns why the Guest must die, or undefined. */
   load(index: number, low: number, high: number): string | undefined {
     if (index >= GDT_ENTRIES) return `setting GDT entry ${index} of ${GDT_ENTRIES}`;

@@ -34,6 +34,9 @@ export interface GuestParts {
   tscKhz: number;
 }
 
+/** Serves a NOTIFY on the spot. It may raise interrupts and kill; it must not run the Guest. */
+export type NotifyHandler = (address: number) => void;
+
 /** How a Guest asked to end. */
 export interface ShutdownRequest {
   readonly restart: boolean;
@@ -73,6 +76,8 @@ export class Guest {
   /** A NOTIFY waits for the Launcher. */
   notifyPending = false;
   notifyAddress = 0;
+  /** Who serves which NOTIFY address at once, without the Launcher's loop. */
+  readonly notifyHandlers = new Map<number, NotifyHandler>();
 
   /** The ring-1 stack for traps out of ring 3, and how many pages of it are pinned. */
   ss1 = 0;

@@ -1,4 +1,4 @@
-/*H:120
+/*H:115
  * What the Guest asks for.
  *
  * `int $0x1f` stops the CPU at a ring-0 gate, like every trap; the run loop finds us here with the call's number in
@@ -67,7 +67,7 @@ function doAsyncHypercalls(guest: Guest, data: LguestData): void {
   }
 }
 
-/*H:115
+/*H:120
  * The first hypercall.
  *
  * The Guest tells where its half of the shared structure is, and we fill in ours. Nothing else can happen before this:

@@ -65,6 +65,15 @@ export class GuestIdt {
    * TS bit. And the hypercall. Above the exceptions only the system call may go direct.
    */
 
+  /*M:100
+   * A Guest that is careful can have its interrupt gates go direct, too: it declares them trap gates, and points them
+   * at a few instructions inside its noirq range that clear irq_enabled by themselves. Nothing can come between the
+   * trap and the clearing, and what an interrupt gate is for has happened.
+   *
+   * SYSENTER cannot go direct. It enters ring 0 and nothing else, with a stack and an address the Host would have to
+   * provide; a handler there would have to hand the call down to ring 1. CPUID does not offer it, so nobody asks.
+   */
+
   /** True when a vector may go straight to the Guest, if its gate is of the right type. */
   mayGoDirect(vector: number): boolean {
     if (!this.#allowDirect) return false;

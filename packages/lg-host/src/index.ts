@@ -3,6 +3,7 @@
  */
 export { DEFAULT_SLICE, Lguest, type HostExit, type LguestOptions } from './lguest.js';
 export { DEFAULT_HOST_PAGES, machineFor, MIN_HOST_PAGES, type LguestMachineOptions } from './machine.js';
+export type { NotifyHandler } from './guest.js';
 export { EXIT_PRICE, TICKS_PER_LOOK } from './run-loop.js';
 export { HostCounters, vectorName, type HostStatistics } from './counters.js';
 export { LguestError, type LguestErrorCode } from './error.js';

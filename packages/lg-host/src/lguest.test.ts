@@ -231,6 +231,31 @@ describe('NOTIFY', () => {
     expect(guest.counters.hypercalls[abi.LHCALL_FLUSH_ASYNC]).toBe(1);
   });
 
+  it('can be routed to a handler inside the slice, and may raise an interrupt there', () => {
+    const { guest, machine } = testGuest(assemble(init + paging + stack + setGate(0x21, 'done', INTERRUPT) + `movl $0x200, ${DATA}\n` +
+      hypercall(abi.LHCALL_NOTIFY, 0x12_3000) + `movl $1, ${RESULT + 4}\n` + hypercall(abi.LHCALL_NOTIFY, 0x12_4000) + `done: incl ${RESULT}\n iret\n`));
+    const served: number[] = [];
+    guest.onNotify(0x12_3000, (address) => {
+      served.push(address);
+      guest.raiseIrq(1);
+    });
+    expect(runToStop(guest)).toEqual({ kind: 'notify', address: 0x12_4000 });
+    expect(served).toEqual([0x12_3000]);
+    expect([machine.physical.read32(RESULT), machine.physical.read32(RESULT + 4)]).toEqual([1, 1]);
+    guest.onNotify(0x12_3000, undefined);
+  });
+
+  it('routed in the ring comes before the call that emptied it, which runs once', () => {
+    const { guest, data } = testGuest(assemble(init + hypercall(abi.LHCALL_FLUSH_ASYNC) + shutdown('bye') + text('bye', 'end')));
+    [abi.LHCALL_NOTIFY, 0x5000].forEach((word, i) => data.setHcallArgument(0, i, word));
+    data.setHcallStatus(0, abi.LHCALL_SLOT_PENDING);
+    const order: string[] = [];
+    guest.onTrace = (event) => { if (event.type === 'hypercall') order.push(`${event.number}`); };
+    guest.onNotify(0x5000, () => order.push('served'));
+    expect(runToStop(guest)).toMatchObject({ message: 'end' });
+    expect(order).toEqual(['1', '17', 'served', '0', '2']);
+  });
+
   it('storms do not renew the slice', () => {
     const { guest } = testGuest(assemble(`${init} again: ${hypercall(abi.LHCALL_NOTIFY, 0x5000)} jmp again\n`), { sliceInstructions: 10_000 });
     let notifies = 0;

@@ -18,7 +18,7 @@ import { GuestClock } from './clock.js';
 import { HostCounters } from './counters.js';
 import { LguestError } from './error.js';
 import { flatSegment, GuestGdt, NULL_SEGMENT } from './gdt.js';
-import { Guest } from './guest.js';
+import { Guest, type NotifyHandler } from './guest.js';
 import { GuestIdt } from './idt.js';
 import { setInterrupt } from './interrupts.js';
 import { checkGuestPages, MIN_HOST_PAGES } from './machine.js';
@@ -53,7 +53,7 @@ export const DEFAULT_SLICE = 1_000_000;
 
 /** Why runSlice() came back. The object is used again by the next call. */
 export type HostExit =
-  /** LHCALL_NOTIFY: serve the address (guest-physical), then call runSlice() again. */
+  /** LHCALL_NOTIFY without a route: serve the address (guest-physical), then call runSlice() again. */
   | { readonly kind: 'notify'; readonly address: number }
   /** The Guest sleeps: call again after raiseIrq(), or when `wakeAt` (on the timers' clock) has come. */
   | { readonly kind: 'halted'; readonly wakeAt: bigint | undefined }
@@ -185,6 +185,15 @@ export class Lguest {
   kill(reason: string): void {
     this.#guest.kill(reason);
     if (this.#state.running) this.cpu.kick();
+  }
+
+  /**
+   * Route a NOTIFY address to a function that serves it at once, inside the slice, instead of ending runSlice(). It may
+   * call raiseIrq() and kill(). Undefined takes the route away.
+   */
+  onNotify(address: number, handler: NotifyHandler | undefined): void {
+    if (handler === undefined) this.#guest.notifyHandlers.delete(address);
+    else this.#guest.notifyHandlers.set(address, handler);
   }
 
   /** Why the Guest is dead, or undefined. */

@@ -23,6 +23,16 @@ import { inNoirqRange, interruptPending, tryDeliverInterrupt, unblockedInterrupt
  */
 export const EXIT_PRICE = 256;
 
+/*M:120
+ * What is time to a Guest that does nothing?
+ *
+ * Suppose the page fault handler's own page is missing, and the stack is mapped in a circle. Every attempt to run ends
+ * in a fault that is reflected, and reflecting it makes the next one: no instruction is ever retired. Counted in
+ * instructions, such a Guest lives outside time; no slice of it would end and no timeout would come. So an exit costs
+ * something by itself, and the sum, in ticks, goes up whatever the Guest does. It depends on nothing but the Guest, so
+ * virtual time can be made of it, and a run can be repeated to the last event.
+ */
+
 /** Most ticks between two looks at the timers. */
 export const TICKS_PER_LOOK = 100_000;
 
@@ -59,7 +69,13 @@ export function runGuest(
       doHypercalls(guest);
       if (guest.dead !== undefined) break;
     }
-    if (guest.notifyPending) return Stop.notify;
+    if (guest.notifyPending) {
+      const handler = guest.notifyHandlers.get(guest.notifyAddress);
+      if (handler === undefined) return Stop.notify;
+      guest.notifyPending = false;
+      handler(guest.notifyAddress);
+      continue;
+    }
 
     if (state.sinceLook >= TICKS_PER_LOOK) {
       state.sinceLook = 0;
