@@ -1,47 +1,86 @@
-/*
- * Page table entries (SDM volume 3, tables 4-5, 4-6, 4-10): the bits both formats have in common.
+/*H:505
+ * One entry.
+ *
+ * Everything in this package turns on one 32-bit word. The Guest writes such words into page tables of its own; the CPU
+ * never sees those, it sees ours: the shadow. So each word exists twice, and the whole art is in how the second follows
+ * from the first. It follows like this:
+ *
+ *  - the frame number and the User bit are the Guest's;
+ *  - the shadow is writable only when the Guest's entry is writable *and already dirty*. The CPU's own Dirty bit would
+ *    land in the shadow, where the Guest never looks. So the first write to a clean page has to fault, and then we set
+ *    the Guest's bit for it;
+ *  - for the same reason there is no shadow entry before the first access, which sets Accessed;
+ *  - Global is dropped: on the CPU, another address space means another Guest, or another process of this one;
+ *  - the shadow's own Accessed and Dirty are set from the start, so the CPU never has to write to our tables.
  */
 
-/** Bits of an entry's low word. */
+/** Bits of page-table and directory entries (SDM volume 3, tables 4-4 to 4-6). */
 export const Entry = {
-  present: 1 << 0,
-  writable: 1 << 1,
-  user: 1 << 2,
-  writeThrough: 1 << 3,
-  cacheDisable: 1 << 4,
-  accessed: 1 << 5,
-  dirty: 1 << 6,
-  /** In a directory: a large page. In a table: PAT. The Guest is offered neither. */
-  size: 1 << 7,
-  global: 1 << 8,
-  frame: 0xffff_f000 | 0,
+  present: 0x001,
+  writable: 0x002,
+  user: 0x004,
+  accessed: 0x020,
+  dirty: 0x040,
+  /** A large page in a directory entry; the PAT bit in a page-table entry. No Guest may use either. */
+  large: 0x080,
+  global: 0x100,
 } as const;
 
-/** The only flags a Guest may set in a directory entry (ABI: 0x067). */
-export const directoryFlags = Entry.present | Entry.writable | Entry.user | Entry.accessed | Entry.dirty;
+/** Bits of a page fault's error code (SDM volume 3, 4.7). */
+export const FaultCode = {
+  /** Clear: nothing was there. Set: it was there, but not for this kind of access. */
+  present: 1,
+  write: 2,
+  /** The access came from ring 3. */
+  user: 4,
+} as const;
 
-/** Flags of a directory entry of ours: all rights are decided in the table below it. */
-export const shadowDirectoryFlags = Entry.present | Entry.writable | Entry.user | Entry.accessed;
+/** log2 of the bytes in a page. */
+export const PAGE_SHIFT = 12;
+/** Bytes in a page, and in a machine frame. */
+export const PAGE_SIZE = 1 << PAGE_SHIFT;
+/** 32-bit words in a page. */
+export const PAGE_WORDS = PAGE_SIZE / 4;
+/** The frame's address within an entry, as a signed mask. */
+export const FRAME_MASK = -PAGE_SIZE;
+/** Everything else in an entry's low word. */
+export const FLAGS_MASK = PAGE_SIZE - 1;
 
-/** Page-fault error code (SDM volume 3, 4.7). */
-export const FaultCode = { present: 1, write: 2, user: 4 } as const;
+const { present, writable, user, accessed, dirty, large } = Entry;
+const writtenTo = writable | dirty;
 
-/** Address arithmetic of our own two-level tables. */
-export const pageShift = 12;
-export const pageSize = 1 << pageShift;
-export const directoryShift = 22;
-export const entriesPerTable = 1024;
+/** What a directory entry may have set besides its frame (SDM volume 3, table 4-5, less what lguest has no use for). */
+export const DIRECTORY_FLAGS = present | writable | user | accessed | dirty;
+/** The part of a directory entry that decides what lies behind it: two entries alike in this are the same to us. */
+export const SOURCE_MASK = FRAME_MASK | present | writable | user;
 
-/** Index into a directory, and into a table, of a linear address. */
-export function directoryIndex(address: number): number {
-  return address >>> directoryShift;
+/** The shadow of a Guest's page-table entry whose Accessed (and, for a write, Dirty) bit has been seen to. Signed. */
+export function shadowOf(guestEntry: number): number {
+  const shadow = (guestEntry & (FRAME_MASK | user)) | present | accessed;
+  return (guestEntry & writtenTo) === writtenTo ? shadow | writtenTo : shadow;
 }
 
-export function tableIndex(address: number): number {
-  return (address >>> pageShift) & (entriesPerTable - 1);
+/**
+ * The shadow of an entry the Guest has just written, or 0: an entry never used must fault the first time, so that we see
+ * it used. `bytes` is the size of guest memory.
+ */
+export function shadowOfNew(guestEntry: number, bytes: number): number {
+  if ((guestEntry & present) === 0 || (guestEntry & (accessed | dirty)) === 0) return 0;
+  return isBadEntry(guestEntry, bytes) ? 0 : shadowOf(guestEntry);
 }
 
-/** For reasons given to a human. */
+/** True when a present page-table entry is one no Guest may have: a PAT bit, or a frame beyond guest memory. */
+export function isBadEntry(guestEntry: number, bytes: number): boolean {
+  return (guestEntry & large) !== 0 || (guestEntry & FRAME_MASK) >>> 0 >= bytes;
+}
+
+/** True when turning a shadow entry from one value into the other takes away something the CPU may remember. */
+export function takesAway(before: number, after: number): boolean {
+  if ((before & present) === 0) return false;
+  return ((before ^ after) & FRAME_MASK) !== 0 || (before & ~after & (present | writable | user)) !== 0;
+}
+
+/** An address or an entry as people write it. */
 export function hex(value: number): string {
   return `0x${(value >>> 0).toString(16)}`;
 }

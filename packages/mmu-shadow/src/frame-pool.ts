@@ -1,49 +1,74 @@
 /*
- * Frames come from a stretch of machine memory and go back to it. A frame given out is zero.
+ * Where shadow page tables come from: a range of machine frames, handed out one at a time and zeroed.
  */
+import { PAGE_WORDS } from './entries.js';
+import { MmuShadowError } from './error.js';
 import type { FrameAllocator } from './interfaces.js';
-import { ShadowError } from './error.js';
 
-const WORDS_PER_FRAME = 1024;
+/** What a FramePool is made from. */
+export interface FramePoolOptions {
+  /** The first machine frame number of the pool, not 0. */
+  firstFrame: number;
+  /** The first one after it. */
+  endFrame: number;
+  /** Machine memory as 32-bit words, to zero frames in. */
+  words: Uint32Array;
+}
 
-/** The frames [firstFrame, endFrame) of a machine's memory. */
+/** A pool over [firstFrame, endFrame). The frame given back last is the first to go out again: it is still in the caches. */
 export class FramePool implements FrameAllocator {
-  readonly #words: Uint32Array;
   readonly #first: number;
-  readonly #free: Uint32Array;
-  /** 1 while the frame is given out: a frame returned twice is a bug worth hearing of. */
-  readonly #out: Uint8Array;
-  #available: number;
+  readonly #words: Uint32Array;
+  /** Frames in the pool lie below #free, as a stack. */
+  readonly #stack: Int32Array;
+  #free: number;
+  /** 1 for each frame on loan: a frame that came back twice would be given to two tables. */
+  readonly #onLoan: Uint8Array;
 
-  /** @throws ShadowError 'bad-frames' when the range is empty or outside the memory. */
-  constructor(options: { firstFrame: number; endFrame: number; words: Uint32Array }) {
-    const { firstFrame, endFrame, words } = options;
+  /** @throws MmuShadowError 'bad-option' when the range is empty, or not within the memory. */
+  constructor({ firstFrame, endFrame, words }: FramePoolOptions) {
+    const whole = Number.isInteger(firstFrame) && Number.isInteger(endFrame);
+    if (!whole || firstFrame < 1 || endFrame <= firstFrame || endFrame * PAGE_WORDS > words.length) {
+      throw new MmuShadowError(
+        'bad-option',
+        `Frames ${firstFrame} to ${endFrame} are no range within a memory of ${Math.floor(words.length / PAGE_WORDS)} frames, or start at 0.`,
+      );
+    }
     const count = endFrame - firstFrame;
-    if (!Number.isInteger(count) || firstFrame < 0 || count <= 0 || endFrame * WORDS_PER_FRAME > words.length)
-      throw new ShadowError('bad-frames', `frames ${firstFrame} to ${endFrame} do not lie in a memory of ${words.length / WORDS_PER_FRAME} frames`);
-    this.#words = words;
     this.#first = firstFrame;
-    this.#free = Uint32Array.from({ length: count }, (_, i) => endFrame - 1 - i);
-    this.#out = new Uint8Array(count);
-    this.#available = count;
+    this.#words = words;
+    this.#stack = Int32Array.from({ length: count }, (_, i) => endFrame - 1 - i);
+    this.#free = count;
+    this.#onLoan = new Uint8Array(count);
   }
 
-  get available(): number { return this.#available; }
-  get used(): number { return this.#free.length - this.#available; }
+  /** Frames on loan. */
+  get used(): number {
+    return this.#stack.length - this.#free;
+  }
 
-  /** @throws ShadowError 'no-frames' when none is left. */
+  /** Frames left. */
+  get available(): number {
+    return this.#free;
+  }
+
+  /** @throws MmuShadowError 'out-of-frames' when `available` is 0. */
   allocate(): number {
-    if (this.#available === 0) throw new ShadowError('no-frames', 'all frames of the pool are in use');
-    const frame = this.#free[--this.#available]!;
-    this.#out[frame - this.#first] = 1;
-    this.#words.fill(0, frame * WORDS_PER_FRAME, (frame + 1) * WORDS_PER_FRAME);
+    if (this.#free === 0) {
+      throw new MmuShadowError('out-of-frames', `All ${this.#stack.length} frames of the pool are in use.`);
+    }
+    const frame = this.#stack[--this.#free]!;
+    this.#onLoan[frame - this.#first] = 1;
+    this.#words.fill(0, frame * PAGE_WORDS, (frame + 1) * PAGE_WORDS);
     return frame;
   }
 
-  /** @throws ShadowError 'not-allocated' for a frame that is not out. */
+  /** @throws MmuShadowError 'bad-frame' when the frame is not on loan from this pool. */
   release(frame: number): void {
-    if (this.#out[frame - this.#first] !== 1) throw new ShadowError('not-allocated', `frame ${frame} was returned but is not out`);
-    this.#out[frame - this.#first] = 0;
-    this.#free[this.#available++] = frame;
+    if (this.#onLoan[frame - this.#first] !== 1) {
+      throw new MmuShadowError('bad-frame', `Frame ${frame} is not on loan from this pool.`);
+    }
+    this.#onLoan[frame - this.#first] = 0;
+    this.#stack[this.#free++] = frame;
   }
 }

@@ -1,154 +1,174 @@
 /*H:510
- * Reading the Guest's page tables.
+ * The Guest's tables.
  *
- * They are ordinary i386 tables in the Guest's memory, in one of two formats, and nothing in them can be trusted: a
- * table may lie outside memory, an entry may ask for a large page or for a frame that is not the Guest's. Whatever a
- * processor could not make sense of kills the Guest; an entry that is merely absent is the Guest's own page fault.
+ * The Guest writes page tables as if the CPU read them. We read them instead, when we have to, one entry at a time, and
+ * believe nothing: every frame number is checked against guest memory before it is followed or passed on.
+ *
+ * A Guest may use two forms. Two levels: a page of 1024 directory entries for 4 MiB each, and tables of 1024 entries of
+ * 4 bytes. PAE: four entries at the top, each for a page of 512 directory entries for 2 MiB, and tables of 512 entries
+ * of 8 bytes. In our terms both are the same: four *quarters* of the 4 GiB, each divided into *regions*; a region is
+ * what one page table covers.
  */
-import { directoryFlags, directoryIndex, Entry, hex, pageShift, tableIndex } from './entries.js';
+import { DIRECTORY_FLAGS, Entry, FLAGS_MASK, FRAME_MASK, hex, isBadEntry, PAGE_SHIFT, PAGE_SIZE } from './entries.js';
 import type { GuestMemory } from './interfaces.js';
 
-/** Outcome of a walk. */
-export const Walk = {
-  /** Some level says "not present". */
-  absent: 0,
-  /** The fields of the walker tell what was found. */
-  found: 1,
-  /** The tables are malformed; kill() was called. */
-  killed: 2,
-} as const;
+const { present } = Entry;
 
-const paeTopEntries = 4;
-const paeTopShift = 30;
-const paeDirectoryShift = 21;
-const paeIndexMask = 511;
-/** log2 of an entry's size. */
-const narrow = 2;
-const wide = 3;
-const rightsMask = Entry.writable | Entry.user;
+/** What directoryEntry() answers when the entry is one no Guest may have; `problem()` says why. */
+export const BAD_ENTRY = -1;
 
-/** Walks the tables of one Guest, in whichever format it uses. */
+const ENTRY_BYTES = 4;
+const PAE_ENTRY_BYTES = 8;
+const PAE_TOP_ENTRIES = 4;
+/** Bytes of a PAE top level, and its alignment (SDM volume 3, 4.4.1). */
+const PAE_TOP_BYTES = PAE_TOP_ENTRIES * PAE_ENTRY_BYTES;
+const QUARTER_SHIFT = 30;
+
+/** Where an entry lies that did not come from memory. */
+export const NOWHERE = -1;
+
+const NO_PAGE = -1;
+const BAD_PAGE = -2;
+
+/** log2 of the bytes one page table covers. */
+export const regionShift = (pae: boolean): number => (pae ? 21 : 22);
+
+/** A reader of the Guest's page tables. Where an entry was found is left in fields: a walk allocates nothing. */
 export class GuestTables {
-  /** Set by the first NEW_PGTABLE. */
+  /** Which form the Guest uses. */
   pae = false;
-  /** Guest-physical address of the last-level entry that was found. */
+  /** Guest-physical address of the directory entry read last. */
+  directoryAddress = 0;
+  /** Guest-physical address of the page-table entry read last. */
   entryAddress = 0;
-  /** Its low word. */
-  entry = 0;
-  /** Entry.writable and Entry.user as all levels together grant them. */
-  rights = 0;
+  /** Its upper half; 0 in two-level mode. */
+  entryHigh = 0;
 
-  readonly #memory: GuestMemory;
-  readonly #kill: (reason: string) => void;
+  readonly #guest: GuestMemory;
+  #badEntry = 0;
+  #badHigh = 0;
+  #badLevel = '';
+  #badAt = 0;
 
-  constructor(memory: GuestMemory, kill: (reason: string) => void) {
-    this.#memory = memory;
-    this.#kill = kill;
+  constructor(guest: GuestMemory) {
+    this.#guest = guest;
+  }
+
+  /** The directory's address without the bits CR3 has other uses for (SDM volume 3, tables 4-3 and 4-7). */
+  align(pgdir: number): number {
+    return (pgdir & -(this.pae ? PAE_TOP_BYTES : PAGE_SIZE)) >>> 0;
+  }
+
+  /** True when a directory at this (aligned) address lies wholly in guest memory. */
+  contains(pgdir: number): boolean {
+    return pgdir + (this.pae ? PAE_TOP_BYTES : PAGE_SIZE) <= this.#guest.limit;
   }
 
   /**
-   * A PAE top level has entries with no flag but Present; a two-level directory has accessed and dirty and user bits.
-   * Looking at the first 32 bytes is enough to tell them apart.
+   * Which form is the directory at this address in? In a PAE top level every present entry shows nothing but Present (its
+   * other flags are reserved) and no upper half; a two-level directory shows Accessed, Writable and so on.
    */
-  detectFormat(pgdir: number): void {
-    let present = 0;
-    for (let i = 0; i < paeTopEntries; i++) {
-      const low = this.#memory.read32(pgdir + (i << wide)) | 0;
-      if ((low & Entry.present) === 0) continue;
-      present++;
-      if ((low & ~Entry.frame) !== Entry.present) {
-        this.pae = false;
-        return;
-      }
+  looksLikePae(pgdir: number): boolean {
+    const top = (pgdir & -PAE_TOP_BYTES) >>> 0;
+    if (top + PAE_TOP_BYTES > this.#guest.limit) return false;
+    let found = 0;
+    for (let at = top; at < top + PAE_TOP_BYTES; at += PAE_ENTRY_BYTES) {
+      const low = this.#guest.read32(at);
+      if (this.#guest.read32(at + ENTRY_BYTES) !== 0) return false;
+      if ((low & present) === 0) continue;
+      if ((low & FLAGS_MASK) !== present) return false;
+      found++;
     }
-    this.pae = present > 0;
+    return found > 0;
   }
 
-  /** Bytes of a page directory that must lie in memory, and its alignment. */
-  get directoryBytes(): number {
-    return this.pae ? paeTopEntries << wide : 1 << pageShift;
-  }
-
-  /** Find the entry that maps an address in the address space of `pgdir`. */
-  walk(pgdir: number, address: number): number {
-    return this.pae ? this.#walkPae(pgdir, address) : this.#walkTwoLevel(pgdir, address);
-  }
-
-  #walkTwoLevel(pgdir: number, address: number): number {
-    const directoryEntry = pgdir + (directoryIndex(address) << narrow);
-    const low = this.#memory.read32(directoryEntry) | 0;
-    if ((low & Entry.present) === 0) return Walk.absent;
-    if (!this.checkDirectoryEntry(low, 0, directoryEntry)) return Walk.killed;
-    this.#touch(directoryEntry, low);
-    return this.#leaf(low, tableIndex(address), narrow);
-  }
-
-  #walkPae(pgdir: number, address: number): number {
-    const topEntry = pgdir + ((address >>> paeTopShift) << wide);
-    const top = this.#memory.read32(topEntry) | 0;
-    if ((top & Entry.present) === 0) return Walk.absent;
-    if (!this.checkTopEntry(top, this.#memory.read32(topEntry + 4), topEntry)) return Walk.killed;
-    const directoryEntry = ((top & Entry.frame) >>> 0) + (((address >>> paeDirectoryShift) & paeIndexMask) << wide);
-    const low = this.#memory.read32(directoryEntry) | 0;
-    if ((low & Entry.present) === 0) return Walk.absent;
-    if (!this.checkDirectoryEntry(low, this.#memory.read32(directoryEntry + 4), directoryEntry)) return Walk.killed;
-    this.#touch(directoryEntry, low);
-    return this.#leaf(low, (address >>> pageShift) & paeIndexMask, wide);
-  }
-
-  /** A processor marks the directory entries it uses. */
-  #touch(at: number, low: number): void {
-    if ((low & Entry.accessed) === 0) this.#memory.write32(at, low | Entry.accessed);
-  }
-
-  #leaf(directory: number, index: number, size: number): number {
-    const at = ((directory & Entry.frame) >>> 0) + (index << size);
-    const low = this.#memory.read32(at) | 0;
-    if ((low & Entry.present) === 0) return Walk.absent;
-    if (!this.checkEntry(low, size === wide ? this.#memory.read32(at + 4) : 0, at)) return Walk.killed;
-    this.entryAddress = at;
-    this.entry = low;
-    this.rights = directory & low & rightsMask;
-    return Walk.found;
-  }
-
-  /** True when a present last-level entry makes sense; else the Guest is dead. `at` is where it stands, for the reason. */
-  checkEntry(low: number, high: number, at: number): boolean {
-    if ((low & Entry.size) !== 0 || !this.#inMemory(low, high)) {
-      this.#kill(`bad page table entry ${entryText(low, high)} at ${hex(at)}: ${this.#why(low, high)}`);
-      return false;
+  /** The directory entry for an address, signed: 0 when nothing is there, BAD_ENTRY when it is one no Guest may have. */
+  directoryEntry(pgdir: number, address: number): number {
+    let at: number;
+    if (this.pae) {
+      const page = this.quarterPage(pgdir, address >>> QUARTER_SHIFT);
+      if (page < 0) return page === NO_PAGE ? 0 : BAD_ENTRY;
+      at = page + ((address >>> 18) & 0xff8);
+    } else {
+      at = pgdir + ((address >>> 20) & 0xffc);
     }
+    this.directoryAddress = at;
+    const entry = this.#guest.read32(at) | 0;
+    if ((entry & present) === 0) return 0;
+    const high = this.pae ? this.#guest.read32(at + ENTRY_BYTES) : 0;
+    if (high !== 0 || (entry & FLAGS_MASK & ~DIRECTORY_FLAGS) !== 0 || (entry & FRAME_MASK) >>> 0 >= this.#guest.limit) {
+      return this.#bad('page directory entry', entry, high, at);
+    }
+    return entry;
+  }
+
+  /** The page-table entry for an address behind a (good) directory entry, as it is. Signed. */
+  entry(directoryEntry: number, address: number): number {
+    return this.entryAt(directoryEntry, this.pae ? (address >>> PAGE_SHIFT) & 0x1ff : (address >>> PAGE_SHIFT) & 0x3ff);
+  }
+
+  /** Entry number `index` of the table behind a directory entry. Signed. */
+  entryAt(directoryEntry: number, index: number): number {
+    const table = (directoryEntry & FRAME_MASK) >>> 0;
+    if (this.pae) {
+      this.entryAddress = table + index * PAE_ENTRY_BYTES;
+      this.entryHigh = this.#guest.read32(this.entryAddress + ENTRY_BYTES);
+    } else {
+      this.entryAddress = table + index * ENTRY_BYTES;
+    }
+    return this.#guest.read32(this.entryAddress) | 0;
+  }
+
+  /**
+   * True when a page-table entry is one no Guest may have; `problem()` then says so. `at` is where it was found, or
+   * NOWHERE when it came with a hypercall.
+   */
+  refuses(entry: number, high: number, at: number): boolean {
+    if (high === 0 && !isBadEntry(entry, this.#guest.limit)) return false;
+    this.#bad('page table entry', entry, high, at);
     return true;
   }
 
-  /** The same for a directory entry, which has fewer flags. */
-  checkDirectoryEntry(low: number, high: number, at: number): boolean {
-    if ((low & ~Entry.frame & ~directoryFlags) !== 0 || !this.#inMemory(low, high)) {
-      this.#kill(`bad page directory entry ${entryText(low, high)} at ${hex(at)}: ${this.#why(low, high)}`);
-      return false;
+  /** Guest-physical address behind a virtual one, for whatever access; undefined when the tables name none. */
+  physical(pgdir: number, address: number): number | undefined {
+    const directoryEntry = this.directoryEntry(pgdir, address);
+    if (directoryEntry === 0 || directoryEntry === BAD_ENTRY) return undefined;
+    const entry = this.entry(directoryEntry, address);
+    if ((entry & present) === 0 || this.refuses(entry, this.entryHigh, this.entryAddress)) return undefined;
+    return ((entry & FRAME_MASK) | (address & FLAGS_MASK)) >>> 0;
+  }
+
+  /** One clause about the bad entry met last, for an address the Guest wanted it for. */
+  problem(address: number): string {
+    const value = this.#badHigh === 0 ? hex(this.#badEntry) : `${hex(this.#badHigh)}_${(this.#badEntry >>> 0).toString(16).padStart(8, '0')}`;
+    const frame = (this.#badEntry & FRAME_MASK) >>> 0;
+    const why = this.#badHigh !== 0
+      ? 'it has bits above the 31st'
+      : frame >= this.#guest.limit
+        ? `guest memory ends at ${hex(this.#guest.limit)}`
+        : `flags ${hex(this.#badEntry & FLAGS_MASK)} are not allowed there`;
+    const where = this.#badAt === NOWHERE ? '' : `at guest-physical ${hex(this.#badAt)} `;
+    return `bad ${this.#badLevel} ${value} ${where}for address ${hex(address)}: ${why}`;
+  }
+
+  /** Guest-physical address of the page that a PAE Guest's top-level entry names; negative when there is none. */
+  quarterPage(pgdir: number, quarter: number): number {
+    const at = pgdir + quarter * PAE_ENTRY_BYTES;
+    const entry = this.#guest.read32(at) | 0;
+    if ((entry & present) === 0) return NO_PAGE;
+    const high = this.#guest.read32(at + ENTRY_BYTES);
+    if (high !== 0 || (entry & FLAGS_MASK) !== present || (entry & FRAME_MASK) >>> 0 >= this.#guest.limit) {
+      this.#bad('page directory pointer', entry, high, at);
+      return BAD_PAGE;
     }
-    return true;
+    return (entry & FRAME_MASK) >>> 0;
   }
 
-  /** The same for one of PAE's four top entries, which have no flags but Present. */
-  checkTopEntry(low: number, high: number, at: number): boolean {
-    if ((low & ~Entry.frame) !== Entry.present || !this.#inMemory(low, high)) {
-      this.#kill(`bad page directory pointer ${entryText(low, high)} at ${hex(at)}: ${this.#why(low, high)}`);
-      return false;
-    }
-    return true;
+  #bad(level: string, entry: number, high: number, at: number): number {
+    this.#badLevel = level;
+    this.#badEntry = entry;
+    this.#badHigh = high;
+    this.#badAt = at;
+    return BAD_ENTRY;
   }
-
-  #inMemory(low: number, high: number): boolean {
-    return high === 0 && (low & Entry.frame) >>> 0 < this.#memory.limit;
-  }
-
-  #why(low: number, high: number): string {
-    if (!this.#inMemory(low, high)) return `its frame lies beyond the Guest's memory, which ends at ${hex(this.#memory.limit)}`;
-    return (low & Entry.size) !== 0 ? 'large pages are not offered' : 'it has flags that are not allowed there';
-  }
-}
-
-function entryText(low: number, high: number): string {
-  return high === 0 ? hex(low) : `${hex(high)}:${hex(low)}`;
 }

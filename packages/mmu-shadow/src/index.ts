@@ -1,4 +1,8 @@
-export { ShadowError, type ShadowErrorCode } from './error.js';
-export { FramePool } from './frame-pool.js';
-export type { FrameAllocator, FrameMemory, GuestMemory, SwitcherWindow, TlbControl } from './interfaces.js';
-export { DEFAULT_DIRECTORIES, type ShadowOptions, ShadowPageTables, type ShadowStatistics } from './shadow.js';
+export { Entry, FaultCode } from './entries.js';
+export { MmuShadowError, type MmuShadowErrorCode } from './error.js';
+export { FramePool, type FramePoolOptions } from './frame-pool.js';
+export type {
+  FrameAllocator, FrameMemory, GuestMemory, Replacement, ShadowOptions, SwitcherWindow, TlbControl,
+} from './interfaces.js';
+export { DEFAULT_DIRECTORIES, MINIMUM_FRAMES, ShadowPageTables } from './shadow-page-tables.js';
+export type { ShadowStats } from './stats.js';
