@@ -249,7 +249,7 @@ export class Decoder {
     insn.size = form.size === bySize ? insn.operandSize : form.size;
     if (form.modrm && insn.modrm < 0xc0) this.#address(insn);
     for (let slot = 0; slot < form.operands.length; slot++) this.#operand(insn, form, slot);
-    if (insn.lock && !(form.definition.lockable && insn.memory)) insn.definition = this.#undefined;
+    if (insn.lock && !(form.definition.lockable && insn.kind[0] === SlotKind.memory)) insn.definition = this.#undefined;
   }
 
   /** The memory operand that ModRM, SIB and displacement describe. */

@@ -89,6 +89,7 @@ export function pushFrame(cpu: Processor, size: number, value: number): void {
     raise(Vector.stack, frame.error);
   }
   const linear = (frame.base + offset) >>> 0;
+  if (!frame.system) cpu.checkAlignment(linear, size);
   if (size === 4) {
     if (frame.system) cpu.writeSystem32(linear, value);
     else cpu.write32(linear, value);

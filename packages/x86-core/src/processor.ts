@@ -241,11 +241,16 @@ export class Processor {
     if ((access & plainDataMask) !== plainData) this.#checkType(segment, offset, size, write, access, limit);
     else if (limit !== noLimit && (offset >>> 0) + size - 1 > limit >>> 0) raise(segmentVector(segment));
     const linear = (i32[cache + BASE]! + offset) >>> 0;
-    if ((i32[MODE]! & Mode.alignmentCheck) !== 0 && (linear & (size - 1)) !== 0 && (size & (size - 1)) === 0) {
-      raise(Vector.alignment);
-    }
+    if (size <= 8) this.checkAlignment(linear, size);
     if (this.watching !== 0) noteAccess(this, linear, size, write);
     return linear;
+  }
+
+  /** Raise #AC(0) when alignment is checked and the address is no multiple of `size`, a power of two. */
+  checkAlignment(linear: number, size: number): void {
+    if ((this.i32[MODE]! & Mode.alignmentCheck) !== 0 && (linear & (size - 1)) !== 0 && (size & (size - 1)) === 0) {
+      raise(Vector.alignment);
+    }
   }
 
   readSeg8(segment: number, offset: number): number {

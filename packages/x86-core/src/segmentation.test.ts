@@ -218,7 +218,7 @@ describe('LLDT and LTR', () => {
 describe('questions', () => {
   it('LAR and LSL', () => {
     enterLevel(cpu, 3);
-    expect(accessRights(cpu, Sel.data3 | 3)).toBe(peek32(cpu, At.gdt + Sel.data3 + 4) & 0x00f0_ff00);
+    expect(accessRights(cpu, Sel.data3 | 3)).toBe(peek32(cpu, At.gdt + Sel.data3 + 4) & 0x00ff_ff00);
     expect(accessRights(cpu, Sel.data0)).toBe(-1);
     expect(accessRights(cpu, 0)).toBe(-1);
     expect(accessRights(cpu, 0x2000)).toBe(-1);

@@ -124,7 +124,7 @@ function visible(cpu: Processor, selector: number, types: number): boolean {
 }
 
 /** What LAR shows of the high word. */
-const larMask = 0x00f0_ff00;
+const larMask = 0x00ff_ff00;
 
 /** LAR's result, or -1 for ZF = 0. */
 export function accessRights(cpu: Processor, selector: number): number {

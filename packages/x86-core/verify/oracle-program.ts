@@ -147,6 +147,11 @@ next:
     mov $4, %ecx
     rep movsl
 
+    # segment registers outlive a case
+    xor %eax, %eax
+    mov %ax, %fs
+    mov %ax, %gs
+
     # the state; nothing behind popf touches the flags
     fxrstor ${Case.fxsave}(%ebx)
     lea ${Case.eflags}(%ebx), %esp

@@ -16,6 +16,7 @@ import { Case, type CaseView, Fx, Place, Selector, int3, readOnlyPattern } from 
 const pageBytes = 0x1000;
 /** Physical pages, by what they hold. */
 const Page = { directory: 1, codeTable: 2, dataTable: 3, systemTable: 4, code: 5, data: 6, readOnly: 7, system: 8, count: 16 } as const;
+const memoryPages = (Layout.physical + Page.count * pageBytes) / 65536;
 const systemLinear = 0xfff0_0000;
 const idtOffset = 0x800;
 /** Sixteen descriptors, as many as Linux has. */
@@ -49,7 +50,7 @@ export class Subject {
   readonly #engine: Engine;
 
   constructor(factory: EngineFactory = referenceEngine) {
-    const memory = new WebAssembly.Memory({ initial: (Layout.physical + Page.count * pageBytes) / 65536 });
+    const memory = new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages });
     const cpu = new Processor(memory, { physicalBytes: Page.count * pageBytes, exitSelector });
     this.#cpu = cpu;
     this.#engine = factory(cpu);

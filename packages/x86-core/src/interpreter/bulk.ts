@@ -29,7 +29,7 @@ const stos = 0xaa;
  */
 export function bulkString(cpu: Processor, insn: Instruction, most: number): number {
   const kind = insn.opcode & ~1;
-  if ((kind !== movs && kind !== stos) || insn.repeat === Repeat.none || insn.addressSize !== 4) return 0;
+  if (insn.lock || (kind !== movs && kind !== stos) || insn.repeat === Repeat.none || insn.addressSize !== 4) return 0;
   const { i32 } = cpu;
   const mode = i32[State.mode >> 2]!;
   const flat = Mode.flatEs | (kind === movs ? Mode.flatDs : 0);

@@ -78,6 +78,7 @@ define('pusha', { rare: (cpu, insn) => {
   const wide = insn.operandSize === 4;
   const size = insn.operandSize;
   const first = stackLinear(cpu, -8 * size, 8 * size, true);
+  cpu.checkAlignment(first, size);
   cpu.probeWrite(first, 8 * size);
   for (let register: number = eax; register <= edi; register++) {
     const linear = first + (7 - register) * size;
@@ -91,6 +92,7 @@ define('popa', { rare: (cpu, insn) => {
   const wide = insn.operandSize === 4;
   const size = insn.operandSize;
   const first = stackLinear(cpu, 0, 8 * size, false);
+  cpu.checkAlignment(first, size);
   cpu.probeRead(first, 8 * size);
   for (let register: number = eax; register <= edi; register++) {
     if (register === esp) continue;
