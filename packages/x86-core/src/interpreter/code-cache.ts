@@ -272,10 +272,10 @@ export class CodeCache {
     return true;
   }
 
+  /** A record of length 0: the engine sees that it cannot stand for the instruction, and looks up what follows. */
   #stepOnly(page: CodePage, at: number): boolean {
     this.#cpu.i32[(page.table >> 2) + at] = this.#pseudo(Handler.step, at, 0);
     this.#mark(page, at, pageSize);
-    this.#pseudo(Handler.link, at, 0);
     return true;
   }
 

@@ -164,7 +164,8 @@ export class InterpreterEngine implements Engine {
     if (u16[(record + Field.handler) >> 1] === Handler.check) {
       if (i32[ATTENTION] === 0 && cpu.pendingExit < 0) this.#installFollowingPage(pageBase);
     } else if (
-      i32[EIP] === ((eip + length) | 0) && rest >= remaining - 1 && i32[ATTENTION] === 0 && !this.#delicate()
+      i32[EIP] === ((eip + length) | 0) && cpu.u8[record + Field.length] === length && rest >= remaining - 1 &&
+      i32[ATTENTION] === 0 && !this.#delicate()
     ) {
       i32[BUDGET] = rest - (remaining - 1);
       return 0;
