@@ -39,7 +39,7 @@ export interface HostStatistics {
   shadowFaultsFilled: number;
   /** Page faults that were the Guest's own. */
   shadowFaultsReflected: number;
-  /** Port (and cli) instructions skipped for the Guest kernel. */
+  /** Instructions skipped for the Guest kernel: in, out, cli, reads of debug registers. */
   portInstructions: number;
   /** Time the CPU ran, in milliseconds; present when the Host was given a stopwatch. */
   guestMilliseconds?: number;
@@ -65,7 +65,7 @@ export class HostCounters {
   shadowFaultsFilled = 0;
   /** Page faults that were the Guest's own. */
   shadowFaultsReflected = 0;
-  /** Port and cli instructions skipped for the Guest kernel. */
+  /** Instructions skipped for the Guest kernel: in, out, cli, reads of debug registers. */
   portInstructions = 0;
   /** Milliseconds inside CPU runs, 0 without a stopwatch. */
   guestMilliseconds = 0;

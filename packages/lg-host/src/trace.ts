@@ -60,7 +60,7 @@ export interface RaiseEvent {
   readonly irq: number;
 }
 
-/** A port instruction (or cli) of the Guest kernel was skipped. */
+/** An instruction of the Guest kernel was skipped: in, out, cli, a read of a debug register. */
 export interface PortEvent {
   readonly type: 'port';
   readonly eip: number;
