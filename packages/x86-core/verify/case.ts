@@ -18,9 +18,9 @@ export const Case = {
   cr2: 48,
   /** After: es ds fs gs, 16 bits each. */
   selectors: 52,
-  /** 16 bytes, padded with INT3. */
+  /** 32 bytes, padded with INT3. */
   code: 64,
-  codeBytes: 16,
+  codeBytes: 32,
   /** 512 bytes as FXSAVE writes them. */
   fxsave: 128,
   fxsaveBytes: 512,

@@ -1,7 +1,7 @@
 /*
  * Do two answers to the same case agree?
  */
-import { Case, type CaseView, Fx, Place } from './case.js';
+import { Case, CaseView, Fx, Place } from './case.js';
 
 const resumeFlag = 0x1_0000;
 const pageFault = 14;
@@ -14,6 +14,34 @@ const hex = (value: number, digits = 8): string => (value >>> 0).toString(16).pa
 export function show80(c: CaseView, i: number): string {
   const at = Case.fxsave + Fx.st + 16 * i;
   return `${hex(c.view.getUint16(at + 8, true), 4)}:${hex(c.word(at + 4))}${hex(c.word(at))}`;
+}
+
+/** Significand of ST(i) with the exponent above it, so that neighbours differ by one. */
+function ordinal(c: CaseView, i: number): bigint {
+  const at = Case.fxsave + Fx.st + 16 * i;
+  const significand = (BigInt(c.word(at + 4)) << 32n) | BigInt(c.word(at));
+  const top = c.view.getUint16(at + 8, true);
+  return ((BigInt(top & 0x7fff) << 63n) | (significand & 0x7fff_ffff_ffff_ffffn)) * (top & 0x8000 ? -1n : 1n);
+}
+
+const c1 = 1 << 9;
+const underflowFlag = 1 << 4;
+
+/**
+ * Do the answers of a transcendental function differ by no more than a unit in the last place of ST(0) and ST(1), and
+ * in the rounding direction that C1 reports (and the underflow that depends on it)?
+ */
+export function withinOneUnit(real: CaseView, ours: CaseView): boolean {
+  const adjusted = new CaseView(ours.bytes.slice());
+  const loose = c1 | underflowFlag;
+  adjusted.setFx16(Fx.status, (adjusted.fx16(Fx.status) & ~loose) | (real.fx16(Fx.status) & loose));
+  for (let i = 0; i < 2; i++) {
+    const distance = ordinal(real, i) - ordinal(ours, i);
+    if (distance < -1n || distance > 1n) return false;
+    const at = Fx.st + 16 * i;
+    adjusted.fxsave.set(real.fxsave.subarray(at, at + 10), at);
+  }
+  return differences(real, adjusted).length === 0;
 }
 
 /**

@@ -34,6 +34,8 @@ const saSiginfo = 0x4;
 const saOnstack = 0x0800_0000;
 const saNodefer = 0x4000_0000;
 const signalSetBytes = 8;
+/** SS_AUTODISARM: without it a case whose ESP happens to lie in the signal stack would be taken for a nested signal. */
+const autoDisarm = 0x8000_0000;
 
 /** The handler's third argument, on its stack, points to a ucontext with these fields. */
 const frameContext = 12;
@@ -55,6 +57,11 @@ function source(): string {
     xor %edx, %edx
     mov $${signalSetBytes}, %esi
     int $0x80`;
+  const armStack = `
+    mov $${sys.sigaltstack}, %eax
+    mov $${stackArgument}, %ebx
+    xor %ecx, %ecx
+    int $0x80`;
   const keep = (field: number, to: number): string => `
     mov ${field}(%eax), %edx
     mov %edx, ${to}(%ebx)`;
@@ -65,11 +72,9 @@ function source(): string {
     mov ${4 * register}(%ebx), %${registers[register]!}`;
   return `
     movl $${alternateStack}, ${stackArgument}
+    movl $${autoDisarm}, ${stackArgument + 4}
     movl $${alternateStackBytes}, ${stackArgument + 8}
-    mov $${sys.sigaltstack}, %eax
-    mov $${stackArgument}, %ebx
-    xor %ecx, %ecx
-    int $0x80
+    ${armStack}
     # the call leaves the handler's address on the stack
     call start
 
@@ -92,6 +97,8 @@ function source(): string {
     lea ${Case.window}(%ebx), %edi
     mov $${Place.windowBytes / 4}, %ecx
     rep movsl
+    ${armStack}
+    mov ${current}, %ebx
     add $${Case.size}, %ebx
     mov %ebx, ${current}
     jmp next
@@ -144,7 +151,7 @@ next:
     rep movsl
     lea ${Case.code}(%ebx), %esi
     mov $${Place.code}, %edi
-    mov $4, %ecx
+    mov $${Case.codeBytes / 4}, %ecx
     rep movsl
 
     # segment registers outlive a case

@@ -174,15 +174,15 @@ export function multiplyLogarithm(a: Float80, b: Float80, out: Float80): void {
   }
   normalize(a, left);
   normalize(b, right);
-  product(out, logarithm(significand(left), left.exponent - bias), b.sign, left.high === 0x8000_0000 && left.low === 0);
+  product(out, logarithm(significand(left), left.exponent - bias), b.sign);
 }
 
-/** Deliver `right` × a fixed-point factor. */
-function product(out: Float80, factor: bigint, sign: number, exact: boolean): void {
+/** Deliver `right` × a fixed-point factor. Even an exact product counts as inexact, as it does on processors. */
+function product(out: Float80, factor: bigint, sign: number): void {
   const negative = factor < 0n;
   const magnitude = negative ? -factor : factor;
-  if (!exact) inexact();
-  deliver(out, negative ? sign ^ 1 : sign, significand(right) * magnitude, fraction + 63 - (right.exponent - bias), !exact, fullPrecision);
+  inexact();
+  deliver(out, negative ? sign ^ 1 : sign, significand(right) * magnitude, fraction + 63 - (right.exponent - bias), (factor & (one - 1n)) !== 0n, fullPrecision);
 }
 
 /** FYL2XP1: b · log2(a + 1). */
@@ -224,7 +224,7 @@ export function multiplyLogarithmPlusOne(a: Float80, b: Float80, out: Float80): 
     return;
   }
   const x = toFixed(left);
-  product(out, logarithmPlusOne(a.sign ? -x : x), b.sign, false);
+  product(out, logarithmPlusOne(a.sign ? -x : x), b.sign);
 }
 
 /** log2(1 + x) in fixed point. */
