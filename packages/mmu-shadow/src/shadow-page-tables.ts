@@ -18,7 +18,7 @@ import { Entry, FaultCode, hex, PAGE_SIZE, PAGE_WORDS, shadowOf, shadowOfNew, SO
 import { MmuShadowError } from './error.js';
 import { BAD_ENTRY, GuestTables, NOWHERE } from './guest-tables.js';
 import type { FrameAllocator, GuestMemory, ShadowOptions, TlbControl } from './interfaces.js';
-import { MAX_SLOTS, NO_SLOT, ShadowTables } from './shadow-tables.js';
+import { MAX_SLOTS, NO_SLOT, NO_SOURCE, ShadowTables } from './shadow-tables.js';
 import { newStats, type ShadowStats } from './stats.js';
 
 const { present, writable, user, accessed, dirty } = Entry;
@@ -268,11 +268,12 @@ export class ShadowPageTables {
    *
    * The Guest wrote an entry of its own and tells us. We could just forget what we have and let it fault in again. But
    * a kernel that sets an entry with Accessed or Dirty on is about to use the page, so we take the new one over there
-   * and then: for copy-on-write that is one exit less out of three.
+   * and then: for copy-on-write that is one exit less out of three. We take it from the Guest's memory, where it had to
+   * be written first: hypercalls may come late, from the ring, and then the value in them is no longer the last word.
    */
   /**
-   * LHCALL_SET_PTE: the page-table entry for an address in the directory `pgdir` is now this. Value 0 is "forget": the
-   * Guest's own entry counts at the next fault. From kernelAddress on, it holds for every address space.
+   * LHCALL_SET_PTE: the page-table entry for an address in the directory `pgdir` was set to this. Value 0 is "forget":
+   * the Guest's own entry counts at the next fault. From kernelAddress on, it holds for every address space.
    */
   setPte(pgdir: number, address: number, low: number, high = 0): void {
     if (!this.#alive) return void this.#refuse();
@@ -283,32 +284,38 @@ export class ShadowPageTables {
       return;
     }
     const guestTables = this.#guestTables;
+    // without PAE there is no upper half, and whatever is in the register means nothing
     if ((low & present) !== 0 && guestTables.refuses(low | 0, guestTables.pae ? high : 0, NOWHERE)) {
       this.#kill(guestTables.problem(linear));
       return;
     }
     if (this.#linear) return;
 
-    const entry = shadowOfNew(low | 0, this.#guest.limit);
     const tables = this.#tables;
     const region = linear >>> tables.shift;
     if (linear < this.#kernelAddress) {
       const slot = this.#cache.find(guestTables.align(pgdir));
-      if (slot !== NO_SLOT) this.#setEntry(tables.table(slot, region), linear, entry);
+      if (slot !== NO_SLOT) this.#renewEntry(tables.table(slot, region), linear, low);
     } else if (tables.isShared(region)) {
-      this.#setEntry(tables.shared[region]!, linear, entry);
+      this.#renewEntry(tables.shared[region]!, linear, low);
     } else {
       for (let slot = 0; slot < this.#cache.size; slot++) {
-        if (tables.hasDirectory(slot)) this.#setEntry(tables.table(slot, region), linear, entry);
+        if (tables.hasDirectory(slot)) this.#renewEntry(tables.table(slot, region), linear, low);
       }
     }
   }
 
-  #setEntry(table: number, address: number, entry: number): void {
-    // with no table there, or one nothing was ever taken from, there is nothing to keep up to date
-    if (table === 0 || this.#tables.source[table] === 0) return;
-    if (entry !== 0) this.stats.setPteEntered++;
-    this.#tables.store(table, address, entry);
+  #renewEntry(table: number, address: number, value: number): void {
+    const tables = this.#tables;
+    // where we have no table, or nothing in it, there is nothing to renew
+    if (table === 0 || tables.source[table] === NO_SOURCE) return;
+    let entry = 0;
+    if (value !== 0) {
+      const guestEntry = this.#guestTables.entry(tables.source[table]!, address);
+      if (this.#guestTables.entryHigh === 0) entry = shadowOfNew(guestEntry, this.#guest.limit);
+      if (entry !== 0) this.stats.setPteEntered++;
+    }
+    tables.store(table, address, entry);
   }
 
   /** LHCALL_SET_PGD: entry `index` of a top level was set: one of 1024, or of 4 with PAE. */
@@ -321,11 +328,12 @@ export class ShadowPageTables {
       this.#kill(`page directory ${hex(pgdir)} has no entry ${index >>> 0}: there are ${entries}`);
       return;
     }
-    const slot = this.#cache.find(this.#guestTables.align(pgdir));
-    if (slot === NO_SLOT) return;
     const first = pae ? index * PAE_ENTRIES : index;
     const end = pae ? first + PAE_ENTRIES : first + 1;
-    for (let region = first; region < end; region++) this.#tables.check(slot, region, this.#cache.pgdir(slot), true);
+    this.#tables.checkShared(first, end);
+    const slot = this.#cache.find(this.#guestTables.align(pgdir));
+    if (slot === NO_SLOT) return;
+    for (let region = first; region < end; region++) this.#tables.check(slot, region, this.#cache.pgdir(slot));
   }
 
   /** LHCALL_SET_PMD: entry `index` of a PAE Guest's middle-level page was set, for every directory that page is in. */
@@ -341,12 +349,13 @@ export class ShadowPageTables {
       return;
     }
     const page = (pmdPage & -PAGE_SIZE) >>> 0;
+    for (let region = index; region < this.#tables.regions; region += PAE_ENTRIES) this.#tables.checkShared(region, region + 1);
     for (let slot = 0; slot < this.#cache.size; slot++) {
       if (!this.#tables.hasDirectory(slot)) continue;
       const pgdir = this.#cache.pgdir(slot);
       for (let quarter = 0; quarter < PAE_POINTERS; quarter++) {
         if (this.#guestTables.quarterPage(pgdir, quarter) !== page) continue;
-        this.#tables.check(slot, quarter * PAE_ENTRIES + index, pgdir, true);
+        this.#tables.check(slot, quarter * PAE_ENTRIES + index, pgdir);
       }
     }
   }
@@ -371,20 +380,20 @@ export class ShadowPageTables {
     this.stats.flushAll++;
     if (this.#linear) return;
     this.#stale.fill(1);
-    this.#tables.checkShared();
+    this.#tables.checkShared(0, this.#tables.regions);
     this.#checkDirectory(this.#slot);
   }
 
   #checkUser(): void {
     const tables = this.#tables;
     const end = Math.ceil(this.#kernelAddress / 2 ** tables.shift);
-    for (let region = 0; region < end; region++) tables.check(this.#slot, region, this.#pgdir, false);
+    for (let region = 0; region < end; region++) tables.check(this.#slot, region, this.#pgdir);
   }
 
   #checkDirectory(slot: number): void {
     const tables = this.#tables;
     const pgdir = this.#cache.pgdir(slot);
-    for (let region = 0; region < tables.regions; region++) tables.check(slot, region, pgdir, false);
+    for (let region = 0; region < tables.regions; region++) tables.check(slot, region, pgdir);
     this.#stale[slot] = 0;
   }
 

@@ -262,20 +262,23 @@ export class ShadowTables {
   }
 
   /**
-   * Does the slot still have what the Guest's directory says for a region? If not, drop it. If so, go through a table
-   * of its own (a shared one only `withShared`) and see to each entry.
+   * Does the slot still have what the Guest's directory says for a region? If not, drop it. If so, and the table is
+   * the slot's own, see to each entry.
    */
-  check(slot: number, region: number, pgdir: number, withShared: boolean): void {
+  check(slot: number, region: number, pgdir: number): void {
     const frame = this.table(slot, region);
-    if (frame === 0 || (this.source[frame] === NO_SOURCE && this.#use[frame] === FrameUse.window)) return;
+    if (frame === 0 || this.source[frame] === NO_SOURCE) return;
     const source = this.#guestTables.directoryEntry(pgdir, region * 2 ** this.shift) & SOURCE_MASK;
     if (this.source[frame] !== source) this.drop(slot, region);
-    else if (withShared || this.#use[frame] !== FrameUse.shared) this.#checkEntries(frame);
+    else if (this.#use[frame] !== FrameUse.shared) this.#checkEntries(frame);
   }
 
-  /** See to each entry of all shared tables. */
-  checkShared(): void {
-    for (let i = 0; i < this.#sharedCount; i++) this.#checkEntries(this.shared[this.#sharedRegions[i]!]!);
+  /** See to each entry of the shared tables of these regions, linked somewhere or not. */
+  checkShared(first: number, end: number): void {
+    for (let i = 0; i < this.#sharedCount; i++) {
+      const region = this.#sharedRegions[i]!;
+      if (region >= first && region < end) this.#checkEntries(this.shared[region]!);
+    }
   }
 
   // ---- entries ----
