@@ -22,6 +22,8 @@ const pageMask = 0xfff;
 const tableSize = pageSize * 4;
 /** Instructions decoded at most in one go. */
 const maxRun = 64;
+/** In bytes (SDM volume 2, 2.3.11). */
+const longestInstruction = 15;
 /** Self-modification is noticed in chunks of this many bytes (as a shift). */
 const chunkShift = 5;
 const chunkWords = pageSize >> chunkShift >> 5;
@@ -182,6 +184,8 @@ export class CodeCache {
     this.#makeRoom((maxRun + 4) * recordSize + tableSize);
     // room was made by dropping everything, this page included
     if (this.#top < before) return this.recordAt(linear);
+    // records of a run lie behind each other: the following page's table must not come between them
+    if ((linear & pageMask) + longestInstruction > pageSize) this.#followingPage(linear);
     const base = Layout.physical + page.physicalPage * pageSize;
     const first = this.#top;
     /** Records of the current run that wait for its length. */
@@ -194,7 +198,8 @@ export class CodeCache {
       const known = cpu.i32[(page.table >> 2) + at]!;
       if (known !== 0) break;
       if (!this.#decoder.decode(insn, cpu.u8, base + at, base + pageSize, true)) {
-        ended = this.#crossing(page, linear, at);
+        // a crossing instruction starts a run of its own
+        if (count === 0) ended = this.#crossing(page, linear, at);
         break;
       }
       const record = this.#top;
@@ -250,9 +255,7 @@ export class CodeCache {
    */
   #crossing(page: CodePage, linear: number, at: number): boolean {
     const cpu = this.#cpu;
-    const nextLinear = ((linear | pageMask) + 1) >>> 0;
-    const physical = cpu.mmu.peek(nextLinear);
-    const next = physical < 0 ? undefined : this.#pageAt(physical >>> 12);
+    const next = this.#followingPage(linear);
     if (next === undefined) return this.#stepOnly(page, at);
     const head = pageSize - at;
     const from = Layout.physical + page.physicalPage * pageSize + at;
@@ -270,6 +273,12 @@ export class CodeCache {
     const { definition } = this.#insn;
     if (!definition.ends) this.#pseudo(Handler.link, at + this.#insn.length, 0);
     return true;
+  }
+
+  /** What is decoded of the virtual page after that of a linear address; undefined while it is not mapped. */
+  #followingPage(linear: number): CodePage | undefined {
+    const physical = this.#cpu.mmu.peek(((linear | pageMask) + 1) >>> 0);
+    return physical < 0 ? undefined : this.#pageAt(physical >>> 12);
   }
 
   /** A record of length 0: the engine sees that it cannot stand for the instruction, and looks up what follows. */
