@@ -146,10 +146,13 @@ export class InterpreterEngine implements Engine {
     this.stepped++;
     this.#stepper.account(unspent);
     let length = 0;
+    let follows = false;
     let spent = 1;
     try {
       const insn = this.#stepper.reference.fetch();
       length = insn.length;
+      // behind a record that ends a run lies another run, or nothing
+      follows = !insn.definition.ends;
       spent = bulkString(cpu, insn, unspent);
       if (spent === 0) {
         this.#stepper.reference.execute(insn);
@@ -164,7 +167,7 @@ export class InterpreterEngine implements Engine {
     if (u16[(record + Field.handler) >> 1] === Handler.check) {
       if (i32[ATTENTION] === 0 && cpu.pendingExit < 0) this.#installFollowingPage(pageBase);
     } else if (
-      i32[EIP] === ((eip + length) | 0) && cpu.u8[record + Field.length] === length && rest >= remaining - 1 &&
+      follows && i32[EIP] === ((eip + length) | 0) && cpu.u8[record + Field.length] === length && rest >= remaining - 1 &&
       i32[ATTENTION] === 0 && !this.#delicate()
     ) {
       i32[BUDGET] = rest - (remaining - 1);
