@@ -1,40 +1,80 @@
-/*L:125
- * bzImage.
+/*L:120
+ * The other way is `bzImage`: a boot sector, some real-mode code nobody runs here, and a program that unpacks the kernel
+ * behind it. We skip the first two, put the rest at 1 MiB as every boot loader does, and jump in: the unpacker runs in
+ * the Guest, and hands over to the kernel with the same page of boot parameters.
  *
- * What a boot loader on a PC takes: some sectors of 16-bit code that we skip, and then a program that unpacks the
- * kernel behind it and enters it. It runs in the Guest like everything else. (The x86 boot protocol, 2.07.)
+ * The format: Documentation/x86/boot.txt.
  */
-import { BOOT_HEADER_MAGIC, BOOT_PROTOCOL_VERSION, BOOT_SECTOR_BYTES, BootParamsOffset, BZIMAGE_LOAD_ADDRESS } from '@lguest/lg-host/abi';
+import {
+  BOOT_FLAG, BOOT_HEADER_MAGIC, BOOT_KERNEL_ALIGNMENT, BOOT_PROTOCOL_VERSION, BOOT_SECTOR_BYTES, BootParamsOffset,
+  BZIMAGE_LOAD_ADDRESS, LOADFLAG_LOADED_HIGH,
+} from '@lguest/lg-host/abi';
 import { LauncherError } from '../error.js';
-import { type LoadedKernel, mebibytes } from './elf.js';
+import { copyIn, type GuestMemory } from '../memory.js';
+import { tooBig } from './elf.js';
+import type { LoadedKernel } from './kernel.js';
 
-/** setup_sects when the field is 0. */
-const defaultSetupSectors = 4;
-const headerBytes = 0x240;
+/** Header fields only a loader of bzImages wants: file size in paragraphs, and what the unpacked kernel needs. */
+const Offset = { syssize: 0x1f4, relocatable: 0x234, prefAddress: 0x258, initSize: 0x260, end: 0x264 } as const;
+/** Boot protocol 2.10, the first with prefAddress and initSize. */
+const VERSION_WITH_INIT_SIZE = 0x020a;
+/** Unit of syssize. */
+const PARAGRAPH_BYTES = 16;
+/** What setup_sects of 0 means, for old kernels' sake. */
+const DEFAULT_SETUP_SECTORS = 4;
+/** syssize does not count the checksum some builds append, so a file may be this much longer or shorter. */
+const SYSSIZE_SLACK = PARAGRAPH_BYTES;
 
-/** True when a file carries the boot protocol's signature. */
+/** Whether an image has a boot-protocol header. */
 export function isBzImage(image: Uint8Array): boolean {
-  return image.length >= BootParamsOffset.header + 4 &&
-    new DataView(image.buffer, image.byteOffset).getUint32(BootParamsOffset.header, true) === BOOT_HEADER_MAGIC;
+  if (image.length < Offset.end) return false;
+  const view = viewOf(image);
+  return view.getUint16(BootParamsOffset.bootFlag, true) === BOOT_FLAG && view.getUint32(BootParamsOffset.header, true) === BOOT_HEADER_MAGIC;
 }
 
-/** Copy a bzImage's 32-bit part into guest memory. Parameters and errors as loadElf(). */
-export function loadBzImage(name: string, image: Uint8Array, memory: Uint8Array): LoadedKernel {
-  const bad = (what: string): LauncherError => new LauncherError('bad-kernel', `${name} ${what}`);
-  if (image.length < headerBytes) throw bad(`is truncated: ${image.length} bytes are not even a boot header; copy the file again.`);
-  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+/**
+ * Load a bzImage.
+ * @throws LauncherError 'bad-kernel' and 'does-not-fit'.
+ */
+export function loadBzImage(image: Uint8Array, name: string, memory: GuestMemory, ramBytes: number): LoadedKernel {
+  const view = viewOf(image);
   const version = view.getUint16(BootParamsOffset.version, true);
-  if (version < BOOT_PROTOCOL_VERSION)
-    throw bad(`speaks boot protocol ${version >> 8}.${version & 0xff}; lguest needs 2.07, which kernels have since 2.6.24.`);
-  const sectors = view.getUint8(BootParamsOffset.setupSects) || defaultSetupSectors;
-  const start = (sectors + 1) * BOOT_SECTOR_BYTES;
-  if (start >= image.length) throw bad('is truncated: it ends before its 32-bit part; copy the file again.');
-  const bytes = image.length - start;
-  const end = BZIMAGE_LOAD_ADDRESS + bytes;
-  if (end > memory.length)
-    throw bad(`does not fit: it wants memory up to ${mebibytes(end)} MiB and the Guest has ${mebibytes(memory.length)}; give it more with --memory.`);
-  memory.set(image.subarray(start), BZIMAGE_LOAD_ADDRESS);
+  if (version < BOOT_PROTOCOL_VERSION) {
+    throw bad(name, `speaks boot protocol ${version >>> 8}.${String(version & 0xff).padStart(2, '0')}, older than 2.07; lguest needs Linux 2.6.24 or later`);
+  }
+  if ((image[BootParamsOffset.loadflags]! & LOADFLAG_LOADED_HIGH) === 0) {
+    throw bad(name, 'is a zImage, which loads low; build a bzImage');
+  }
+  const setupSectors = image[BootParamsOffset.setupSects]! || DEFAULT_SETUP_SECTORS;
+  const start = (setupSectors + 1) * BOOT_SECTOR_BYTES;
+  const payload = image.subarray(start);
+  const promised = view.getUint32(Offset.syssize, true) * PARAGRAPH_BYTES;
+  if (start >= image.length || payload.length + SYSSIZE_SLACK < promised) {
+    throw bad(name, 'is cut short: its header promises more than there is; copy or build it again');
+  }
   const entry = view.getUint32(BootParamsOffset.code32Start, true);
-  if (entry < BZIMAGE_LOAD_ADDRESS || entry >= end) throw bad(`starts at 0x${entry.toString(16)}, outside what is loaded of it; is it an x86 kernel?`);
-  return { entry, end };
+  if (entry < BZIMAGE_LOAD_ADDRESS || entry >= BZIMAGE_LOAD_ADDRESS + payload.length) {
+    throw bad(name, `is entered at 0x${entry.toString(16)}, outside itself; it is damaged`);
+  }
+  const end = Math.max(BZIMAGE_LOAD_ADDRESS + payload.length, unpackedEnd(view, version));
+  if (end > ramBytes) throw tooBig(name, end, ramBytes);
+  copyIn(memory, BZIMAGE_LOAD_ADDRESS, payload);
+  return { format: 'bzImage', entry, end };
+}
+
+/** One past what the kernel occupies once it is unpacked, as far as the header says. */
+function unpackedEnd(view: DataView, version: number): number {
+  if (version < VERSION_WITH_INIT_SIZE) return 0;
+  // A relocatable kernel goes to the first multiple of the alignment we tell it, another one to its preferred address.
+  const preferred = view.getUint32(Offset.prefAddress, true);
+  const address = view.getUint8(Offset.relocatable) !== 0 ? BOOT_KERNEL_ALIGNMENT : preferred;
+  return Math.max(address, preferred) + view.getUint32(Offset.initSize, true);
+}
+
+function viewOf(image: Uint8Array): DataView {
+  return new DataView(image.buffer, image.byteOffset, image.byteLength);
+}
+
+function bad(name: string, fault: string): LauncherError {
+  return new LauncherError('bad-kernel', `${name} ${fault}.`);
 }

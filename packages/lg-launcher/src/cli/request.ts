@@ -1,0 +1,49 @@
+/*
+ * What the user asked for, after the command line was understood: the hand-off from cli/arguments.ts to cli/run.ts.
+ */
+import type { FileDiskMode } from '../node/file-disk.js';
+
+/** A `--block`. */
+export interface BlockRequest {
+  readonly path: string;
+  readonly mode: FileDiskMode;
+}
+
+/** A Guest to boot. */
+export interface RunRequest {
+  /** Undefined: the built-in Guest. */
+  readonly kernel: string | undefined;
+  readonly kernelArguments: readonly string[];
+  /** Bytes. */
+  readonly memory: number;
+  readonly initrd: string | undefined;
+  readonly blocks: readonly BlockRequest[];
+  readonly rng: boolean;
+  readonly engine: 'reference' | 'interpreter' | 'auto';
+  readonly directTraps: boolean;
+  /** A file, or "-" for stderr. */
+  readonly stats: string | undefined;
+  readonly trace: string | undefined;
+  readonly expect: string | undefined;
+  /** Seconds. */
+  readonly timeout: number | undefined;
+  readonly virtualTime: boolean;
+  readonly verbose: boolean;
+}
+
+const MEBIBYTE = 1 << 20;
+const unitBytes: Readonly<Record<string, number>> = { '': MEBIBYTE, K: 1 << 10, M: MEBIBYTE, G: 1 << 30 };
+
+/** Bytes of "128M", "1G", "131072K" or "128" (MiB); undefined when it is none of these. */
+export function parseMemory(text: string): number | undefined {
+  const match = /^(\d+)([KMG]?)(?:i?B)?$/i.exec(text.trim());
+  if (match === null) return undefined;
+  return Number(match[1]) * unitBytes[match[2]!.toUpperCase()]!;
+}
+
+/** "file", "file,ro" or "file,overlay". Any other comma is part of the name. */
+export function parseBlock(text: string): BlockRequest {
+  const match = /^(.+),(ro|overlay)$/s.exec(text);
+  if (match === null) return { path: text, mode: 'read-write' };
+  return { path: match[1]!, mode: match[2] === 'ro' ? 'read-only' : 'overlay' };
+}
