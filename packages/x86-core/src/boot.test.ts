@@ -143,9 +143,9 @@ const userSource = `
 const v86 = [0xbd, 0x34, 0x12, 0x50, 0xcd, 0x21];
 
 function assemble(text: string): Uint8Array {
-  const state = new AssemblyState({ bitness: 32 } as never);
-  state.compile(text, { haltOnError: true } as never);
-  return (state as unknown as { head: { dump(): Uint8Array } }).head.dump();
+  const state = new AssemblyState({ bitness: 32 });
+  state.compile(text, { haltOnError: true });
+  return state.head.dump();
 }
 
 function boot(engine: EngineName, slice: number): { log: number[]; lazy: number; retired: number; regs: number[]; reason: number } {

@@ -14,10 +14,3 @@ export const systemInstructions: Readonly<Record<string, RareExecute>> = {
   ...controlInstructions, ...flagInstructions, ...flowInstructions, ...portInstructions, ...segmentInstructions,
   ...tableInstructions,
 };
-
-/** Those that change what code follows or how it is decoded, so that an engine looks up its next instruction afresh. */
-export const endingInstructions: readonly string[] = [
-  'mov_to_cr', 'mov_to_dr', 'lmsw', 'wrmsr', 'invlpg', 'popf', 'sti', 'hlt',
-  'jmp_far', 'call_far', 'ret_far', 'iret', 'int', 'int3', 'into', 'int1', 'ins', 'outs',
-  'mov_to_sreg', 'pop_sreg', 'load_far_pointer', 'out',
-];
