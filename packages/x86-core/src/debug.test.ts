@@ -6,7 +6,7 @@ import { Dr6 } from './debug.js';
 import { Stepper } from './engine.js';
 import { ExitReason } from './exit.js';
 import { Vector } from './fault.js';
-import { Eflags, Layout, Register, State } from './state.js';
+import { Cr4, Eflags, Layout, Register, State } from './state.js';
 import { At, eip, gate, makeProcessor, pokeEntry, resetProtected, Sel, setEsp, stackWords, Type } from './testing/protected.js';
 
 const cpu = makeProcessor({ exitSelector: Sel.owner });
@@ -105,6 +105,18 @@ describe('breakpoints', () => {
     program('50 90');
     expect(trace()).toEqual([0]);
     expect(dr6()).toBe(4);
+  });
+
+  it('on ports, with CR4.DE only', () => {
+    cpu.i32[(State.gpr >> 2) + Register.edx] = 0x3f9;
+    arm(3, 0x3f8, 2, 3);
+    program('ec ec f4');
+    cpu.i32[State.cr4 >> 2] = 0;
+    expect(trace(1)).toEqual([0]);
+    expect([cpu.pendingExit, dr6()]).toEqual([-1, 0]);
+    cpu.i32[State.cr4 >> 2] = Cr4.de;
+    expect(trace()).toEqual([1]);
+    expect([eip(cpu), dr6()]).toEqual([At.code + 2, 8]);
   });
 
   it('not after they are disarmed', () => {

@@ -7,7 +7,7 @@
  */
 import { raise, Vector } from './fault.js';
 import type { Processor } from './processor.js';
-import { Eflags, SegmentRegister, State } from './state.js';
+import { Cr4, Eflags, SegmentRegister, State } from './state.js';
 
 const DR = State.dr >> 2;
 const CS_BASE = (State.segments >> 2) + 4 * SegmentRegister.cs + 1;
@@ -21,6 +21,7 @@ const breakpoints = 4;
 /** DR7's R/W field values. */
 const onExecute = 0;
 const onWrite = 1;
+const onPort = 2;
 const onReadWrite = 3;
 /** DR7's LEN field as a number of bytes: 1, 2, 8 (unused), 4. */
 const lengths = [1, 2, 8, 4] as const;
@@ -55,6 +56,18 @@ export function noteAccess(cpu: Processor, linear: number, size: number, write: 
     const length = lengthOf(dr7, n);
     const first = (cpu.i32[DR + n]! & -length) >>> 0;
     if (linear < first + length && linear + size > first) cpu.debugStatus |= 1 << n;
+  }
+}
+
+/** An access to `size` ports that was allowed: with CR4.DE, breakpoints may watch ports. */
+export function notePort(cpu: Processor, port: number, size: number): void {
+  const dr7 = cpu.i32[DR + 7]!;
+  if ((dr7 & Dr7.enables) === 0 || (cpu.i32[State.cr4 >> 2]! & Cr4.de) === 0) return;
+  for (let n = 0; n < breakpoints; n++) {
+    if (!isEnabled(dr7, n) || conditionOf(dr7, n) !== onPort) continue;
+    const length = lengthOf(dr7, n);
+    const first = (cpu.i32[DR + n]! & -length) >>> 0;
+    if (port < first + length && port + size > first) cpu.debugStatus |= 1 << n;
   }
 }
 

@@ -1,6 +1,7 @@
 /*
  * I/O ports. IOPL or a bit of the task's permission map opens them; everything else is #GP(0).
  */
+import { notePort } from '../debug.js';
 import type { RareExecute } from '../definition.js';
 import { ioplOf } from '../flag-access.js';
 import { isVirtual8086 } from '../descriptor.js';
@@ -20,8 +21,13 @@ const mapBase = 102;
 const portInDx = 8;
 const wideOperand = 1;
 
-/** Raise #GP(0) unless the current program may access `size` ports from `port` on. */
-export function checkPort(cpu: Processor, port: number, size: number): void {
+/** Raise #GP(0) unless the current program may access `size` ports from `port` on; breakpoints are told of it. */
+function usePort(cpu: Processor, port: number, size: number): void {
+  checkPort(cpu, port, size);
+  notePort(cpu, port, size);
+}
+
+function checkPort(cpu: Processor, port: number, size: number): void {
   const { i32 } = cpu;
   if ((i32[State.cr0 >> 2]! & Cr0.pe) === 0) return;
   if (!isVirtual8086(cpu) && cpu.cpl <= ioplOf(cpu)) return;
@@ -46,14 +52,14 @@ function portOf(cpu: Processor, insn: Instruction): number {
 const input: RareExecute = (cpu, insn) => {
   const size = sizeOf(insn);
   const port = portOf(cpu, insn);
-  checkPort(cpu, port, size);
+  usePort(cpu, port, size);
   writeRegister(cpu, Register.eax, size, cpu.ports.read(port, size));
 };
 
 const output: RareExecute = (cpu, insn) => {
   const size = sizeOf(insn);
   const port = portOf(cpu, insn);
-  checkPort(cpu, port, size);
+  usePort(cpu, port, size);
   cpu.ports.write(port, size, readRegister(cpu, Register.eax, size));
 };
 
@@ -83,7 +89,7 @@ const inputString: RareExecute = (cpu, insn) => {
   if (isDone(cpu, insn)) return;
   const size = sizeOf(insn);
   const port = readRegister(cpu, Register.edx, 2);
-  checkPort(cpu, port, size);
+  usePort(cpu, port, size);
   const offset = readRegister(cpu, Register.edi, insn.addressSize);
   // the port must not be read for nothing
   cpu.probeWrite(cpu.linear(SegmentRegister.es, offset, size, true), size);
@@ -96,7 +102,7 @@ const outputString: RareExecute = (cpu, insn) => {
   if (isDone(cpu, insn)) return;
   const size = sizeOf(insn);
   const port = readRegister(cpu, Register.edx, 2);
-  checkPort(cpu, port, size);
+  usePort(cpu, port, size);
   const segment = insn.segmentOverride ? insn.segment : SegmentRegister.ds;
   const value = cpu.readSeg(segment, readRegister(cpu, Register.esi, insn.addressSize), size);
   cpu.ports.write(port, size, value);
