@@ -240,12 +240,6 @@ function stringPointers(random: Random, c: CaseView): void {
   }
 }
 
-/** As stringPointers(), but with a count: whether #GP or a count of 0 comes first is nobody's promise. */
-function countedString(random: Random, c: CaseView): void {
-  stringPointers(random, c);
-  c.setRegister(Register.ecx, 1 + random.below(20));
-}
-
 const codeReach = 0x700;
 /** An address in the page of INT3, clear of the instruction. */
 function landing(random: Random): number {
@@ -384,7 +378,7 @@ export const integerGroups: readonly Group[] = [
     if (random.oneIn(2)) c.setRegister(Register.ecx, random.below(3));
   })),
   group('in out', ...[0xe4, 0xe5, 0xe6, 0xe7].map((opcode) => ({ opcode: [opcode], immediate: 'b' as const })), ...[0xec, 0xed, 0xee, 0xef].map((opcode) => ({ opcode: [opcode] })),
-    ...[0x6c, 0x6d, 0x6e, 0x6f].map((opcode) => ({ opcode: [opcode], repeat: true, adjust: countedString }))),
+    ...[0x6c, 0x6d, 0x6e, 0x6f].map((opcode) => ({ opcode: [opcode], repeat: true, adjust: stringPointers }))),
   jump('call', [0xe8], false),
   jump('jmp near', [0xe9], false),
   jump('jmp short', [0xeb], true),

@@ -201,9 +201,8 @@ interface Segment {
 
 /** The oracle as the bytes of an executable file. Throws when the assembler does not accept it. */
 export function buildOracle(): Uint8Array {
-  const state = new AssemblyState({ bitness: 32, syntax: { intel: false, prefix: true } });
-  state.compile(source());
-  if (state.errors.length > 0) throw new Error(`the oracle does not assemble: ${String(state.errors[0])}`);
+  const state = new AssemblyState({ bitness: 32 });
+  state.compile(source(), { haltOnError: true });
   const pattern = Uint8Array.from({ length: pageBytes }, (_, i) => readOnlyPattern(i));
   const none = new Uint8Array(0);
   const { r, w, x } = access;

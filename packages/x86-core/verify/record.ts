@@ -1,1 +1,141 @@
-export {};
+/*
+ * Writes the tables: asks the real processor about some random cases of every group, strips from each what does not
+ * matter, and keeps one line per case.
+ *
+ *   record DIRECTORY [--seed N]
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Batch, Case, CaseView, Fx, Place, plainStart, stopVector } from './case.js';
+import { files } from './groups.js';
+import { Oracle } from './oracle.js';
+import { Random } from './random.js';
+import { sequenceUndefined } from './sequence-cases.js';
+import { formatCase } from './table.js';
+import { isUndefined, undefinedFlags } from './undefined.js';
+import type { Group } from './x87-cases.js';
+
+/** Cases tried per group, kept per kind of case, and kept at least. */
+const tried = 1500;
+const atLeast = 12;
+const atMost = 90;
+const prefixes = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
+const arithmeticFlags = 0x8d5;
+const startEflags = 0x202;
+const pageFault = 14;
+
+/** Cases alike in opcode, operand kind and outcome are of one kind. */
+function kindOf(before: CaseView, after: CaseView): string {
+  const { code } = before;
+  let at = 0;
+  while (prefixes.includes(code[at]!)) at++;
+  const two = code[at] === 0x0f;
+  const opcode = two ? 0x100 | code[at + 1]! : code[at]!;
+  const modrm = code[at + (two ? 2 : 1)]!;
+  const middle = (modrm >> 3) & 7;
+  return [opcode, middle, modrm >= 0xc0, after.word(Case.vector)].join();
+}
+
+/** Places of a case that can be set to their plain value, as [offset, length] in the bytes. */
+const fields: readonly (readonly [number, number])[] = [
+  ...Array.from({ length: 8 }, (_, r) => [Case.registers + 4 * r, 4] as const),
+  ...Array.from({ length: Place.windowBytes / 8 }, (_, i) => [Case.window + 8 * i, 8] as const),
+  ...Array.from({ length: 8 }, (_, i) => [Case.fxsave + Fx.st + 16 * i, 10] as const),
+];
+
+/** Compare what the answers say, leaving out what a field that does not matter carries along. */
+function sameAnswer(after: CaseView, changed: CaseView, offset: number, length: number): boolean {
+  const ranges: readonly (readonly [number, number])[] = [[0, Case.selectors + 8], [Case.fxsave, 5], [Case.fxsave + Fx.st, 128], [Case.window, Place.windowBytes]];
+  for (const [start, count] of ranges) {
+    for (let i = start; i < start + count; i++) {
+      if (i >= offset && i < offset + length) continue;
+      if (i >= Case.cr2 && i < Case.cr2 + 4 && after.word(Case.vector) !== pageFault) continue;
+      if (after.bytes[i] !== changed.bytes[i]) return false;
+    }
+  }
+  return true;
+}
+
+/** Try to set one field of every case to its plain value; keep it where the answer stays the same. */
+function simplify(oracle: Oracle, before: Batch, after: Batch, offset: number, length: number): Batch {
+  const plain = new CaseView();
+  plainStart(plain);
+  const attempt = before.clone();
+  for (let i = 0; i < attempt.count; i++) attempt.at(i).bytes.set(plain.bytes.subarray(offset, offset + length), offset);
+  const answer = oracle.run(attempt);
+  const kept = after.clone();
+  for (let i = 0; i < before.count; i++) {
+    const [b, a, changed] = [before.at(i), after.at(i), answer.at(i)];
+    const turned = a.fx16(Fx.status) >> 11 !== b.fx16(Fx.status) >> 11;
+    const isStack = offset >= Case.fxsave && offset < Case.window;
+    // a stack register is found elsewhere after a push or pop: leave those as they are
+    if (isStack && turned) continue;
+    if (!sameAnswer(a, changed, offset, length)) continue;
+    // the field itself must have come through untouched
+    const untouched = Array.from({ length }, (_, k) => offset + k).every(
+      (k) => a.bytes[k] === b.bytes[k] && changed.bytes[k] === plain.bytes[k],
+    );
+    if (!untouched) continue;
+    b.bytes.set(attempt.at(i).bytes);
+    kept.at(i).bytes.set(changed.bytes);
+  }
+  return kept;
+}
+
+/** Set EFLAGS to the plain value where no result depends on it. */
+function simplifyFlags(oracle: Oracle, before: Batch, after: Batch): Batch {
+  const attempt = before.clone();
+  for (let i = 0; i < attempt.count; i++) attempt.at(i).setWord(Case.eflags, startEflags);
+  const answer = oracle.run(attempt);
+  const kept = after.clone();
+  for (let i = 0; i < before.count; i++) {
+    const [b, a, changed] = [before.at(i), after.at(i), answer.at(i)];
+    if (!sameAnswer(a, changed, Case.eflags, 4)) continue;
+    const carried = ~(b.word(Case.eflags) ^ a.word(Case.eflags));
+    const moved = a.word(Case.eflags) ^ changed.word(Case.eflags);
+    if ((moved & ~carried & arithmeticFlags) !== 0) continue;
+    b.bytes.set(attempt.at(i).bytes);
+    kept.at(i).bytes.set(changed.bytes);
+  }
+  return kept;
+}
+
+/** The lines of one group. */
+function record(oracle: Oracle, group: Group, seed: number): string[] {
+  const random = new Random(seed);
+  const all = new Batch(tried);
+  for (let i = 0; i < tried; i++) group.make(random, all.at(i));
+  const answers = oracle.run(all);
+  const kinds = new Map<string, number>();
+  const chosen: number[] = [];
+  const rest: number[] = [];
+  for (let i = 0; i < tried; i++) {
+    if (isUndefined(group.name, all.at(i))) continue;
+    const kind = kindOf(all.at(i), answers.at(i));
+    const seen = kinds.get(kind) ?? 0;
+    kinds.set(kind, seen + 1);
+    // faults look alike: one of a kind will do
+    if (seen < 1 && chosen.length < atMost) chosen.push(i);
+    else if (answers.at(i).word(Case.vector) === stopVector) rest.push(i);
+  }
+  while (chosen.length < atLeast && rest.length > 0) chosen.push(rest.shift()!);
+  const masks = chosen.map((i) => undefinedFlags(group.name, all.at(i)) | sequenceUndefined(all.at(i)));
+  const before = new Batch(chosen.length);
+  chosen.forEach((from, i) => before.at(i).bytes.set(all.at(from).bytes));
+  let after = oracle.run(before);
+  for (const [offset, length] of fields) after = simplify(oracle, before, after, offset, length);
+  after = simplifyFlags(oracle, before, after);
+  return chosen.map((_, i) => formatCase({ before: before.at(i), after: after.at(i), undefinedFlags: masks[i]! }));
+}
+
+const directory = process.argv[2];
+if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N]');
+const seed = Number(process.argv[process.argv.indexOf('--seed') + 1]) || 1;
+mkdirSync(directory, { recursive: true });
+const oracle = new Oracle();
+for (const [name, groups] of Object.entries(files)) {
+  const parts = groups.map((group) => `# ${group.name}\n${record(oracle, group, seed).join('\n')}\n`);
+  writeFileSync(join(directory, `${name}.txt`), `# bytes | before | after (see ../table.ts); recorded on a real processor\n\n${parts.join('\n')}`);
+  console.log(name, parts.join('').split('\n').length);
+}
+oracle.dispose();

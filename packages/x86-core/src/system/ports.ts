@@ -86,10 +86,12 @@ function countDown(cpu: Processor, insn: Instruction): void {
 }
 
 const inputString: RareExecute = (cpu, insn) => {
-  if (isDone(cpu, insn)) return;
   const size = sizeOf(insn);
   const port = readRegister(cpu, Register.edx, 2);
-  usePort(cpu, port, size);
+  // permission counts even when the count is zero
+  checkPort(cpu, port, size);
+  if (isDone(cpu, insn)) return;
+  notePort(cpu, port, size);
   const offset = readRegister(cpu, Register.edi, insn.addressSize);
   // the port must not be read for nothing
   cpu.probeWrite(cpu.linear(SegmentRegister.es, offset, size, true), size);
@@ -99,10 +101,12 @@ const inputString: RareExecute = (cpu, insn) => {
 };
 
 const outputString: RareExecute = (cpu, insn) => {
-  if (isDone(cpu, insn)) return;
   const size = sizeOf(insn);
   const port = readRegister(cpu, Register.edx, 2);
-  usePort(cpu, port, size);
+  // permission counts even when the count is zero
+  checkPort(cpu, port, size);
+  if (isDone(cpu, insn)) return;
+  notePort(cpu, port, size);
   const segment = insn.segmentOverride ? insn.segment : SegmentRegister.ds;
   const value = cpu.readSeg(segment, readRegister(cpu, Register.esi, insn.addressSize), size);
   cpu.ports.write(port, size, value);
