@@ -199,7 +199,7 @@ export function deliverException(cpu: Processor, vector: number, errorCode: numb
   let code = errorCode;
   for (;;) {
     try {
-      const rf = current === Vector.debug || current === Vector.doubleFault ? 0 : Eflags.rf;
+      const rf = current === Vector.debug ? 0 : Eflags.rf;
       deliver(cpu, current, Source.hardware, pushesErrorCode(current), code, cpu.i32[EIP]!, rf);
       return;
     } catch (fault) {
