@@ -24,6 +24,8 @@ const inUser = assemble(prologue + enterUser('body') + kernelBody.replace('jmp b
 const SWITCHER = GUEST_PAGES * 4096;
 const SWITCHER_WORDS = abi.IDT_ENTRIES * 2;
 const TICKS = 20_000;
+/** LGUEST_FUZZ=20 looks twenty times as long. */
+const FUZZ = Number(process.env['LGUEST_FUZZ'] ?? 1);
 
 /** Everything a Guest must not have achieved. */
 function expectContained({ guest, physical }: ReturnType<typeof testGuest>, sentinel: number): void {
@@ -82,7 +84,7 @@ const call = fc.tuple(fc.constantFrom(0, 4, 5, 6, 7, 8, 9, 14, 15, 16, 18, 19, 1
   .map(([number, ...args]) => hypercall(number, ...args));
 
 describe.each(['reference', 'interpreter'] as const)('on the %s engine, a Guest of', (engine) => {
-  const numRuns = engine === 'interpreter' ? 60 : 40;
+  const numRuns = FUZZ * (engine === 'interpreter' ? 24 : 12);
 
   it('random instructions in ring 1 stays a Guest', () => {
     fc.assert(fc.property(body, irqs, (bytes, raised) => runHostile(inKernel, bytes, engine, raised)), { numRuns });

@@ -4,7 +4,7 @@ import { LguestError } from './error.js';
 import { Lguest } from './lguest.js';
 import { machineFor } from './machine.js';
 import {
-  assemble, BASE, DATA, enterUser, GUEST_PAGES, hypercall, init, KERNEL_STACK, paging, RESULT, runToStop, setGate, shutdown,
+  assemble, BASE, DATA, enterUser, GUEST_PAGES, hypercall, init, KERNEL_STACK, paePaging, paging, RESULT, runToStop, setGate, shutdown,
   stack, START_TIME, testGuest, text, USER_STACK, userSegments, type GuestOptions,
 } from './test-guest.test-support.js';
 import type { TraceEvent } from './trace.js';
@@ -68,21 +68,28 @@ describe('a kernel that is no Guest', () => {
   });
 });
 
-const SYSCALL_GUEST = init + paging + userSegments + stack + setGate(0x80, 'syscall', TRAP, 3) + enterUser('user') +
+const syscallGuest = (pages: string) => init + pages + userSegments + stack + setGate(0x80, 'syscall', TRAP, 3) + enterUser('user') +
   `syscall: incl ${RESULT}\n cmp $1000, %eax\n je stop\n iret\n stop: ${shutdown('bye')} ${text('bye', 'stopped')}\n` +
   'user: xor %eax, %eax\n next: inc %eax\n int $0x80\n jmp next\n';
 
 describe('system calls', () => {
   it('go direct', () => {
-    const { exit, guest, machine } = run(SYSCALL_GUEST);
+    const { exit, guest, machine } = run(syscallGuest(paging));
     expect(exit).toMatchObject({ kind: 'shutdown', message: 'stopped' });
     expect(machine.physical.read32(RESULT)).toBe(1000);
     expect(guest.counters.directTraps).toBe(1000);
     expect(guest.counters.exits[0x80]).toBe(0);
   });
 
+  it('go direct under PAE', () => {
+    const { exit, guest } = run(syscallGuest(paePaging));
+    expect(exit).toMatchObject({ kind: 'shutdown', message: 'stopped' });
+    expect(guest.counters.directTraps).toBe(1000);
+    expect(guest.counters.hypercalls[abi.LHCALL_NEW_PGTABLE]).toBe(1);
+  });
+
   it('do the same when they are reflected', () => {
-    const { exit, guest, machine } = run(SYSCALL_GUEST, { directTraps: false });
+    const { exit, guest, machine } = run(syscallGuest(paging), { directTraps: false });
     expect(exit).toMatchObject({ kind: 'shutdown', message: 'stopped' });
     expect(machine.physical.read32(RESULT)).toBe(1000);
     expect(guest.counters.directTraps).toBe(0);

@@ -18,6 +18,10 @@ export const DATA = 0x8000;
 /** Their page directory, followed by its one page table. */
 export const PGDIR = 0x2000;
 const PAGE_TABLE = 0x3000;
+/** The same for a Guest that uses PAE: the top level, one directory, two page tables. */
+export const PAE_TOP = 0x4000;
+const PAE_DIRECTORY = 0x5000;
+const PAE_TABLES = 0x6000;
 /** Top of the ring-1 stack. */
 export const KERNEL_STACK = 0x2_0000;
 /** Top of the ring-3 stack. */
@@ -29,6 +33,7 @@ export const GUEST_PAGES = 1024;
 /** The time when a test guest starts, in nanoseconds. */
 export const START_TIME = 1_600_000_000_000_000_000n;
 
+const P = 1;
 const P_RW_U = 7;
 /** Linux's flags for a page directory entry: present, writable, accessed, dirty (and user). */
 const PGD_FLAGS = 0x67;
@@ -55,6 +60,7 @@ export function setGate(vector: number, label: string, type: number, dpl = 0): s
 
 export const init = `mov $${KERNEL_STACK}, %esp\n` + hypercall(abi.LHCALL_LGUEST_INIT, DATA);
 export const paging = hypercall(abi.LHCALL_NEW_PGTABLE, PGDIR);
+export const paePaging = hypercall(abi.LHCALL_NEW_PGTABLE, PAE_TOP);
 export const stack = hypercall(abi.LHCALL_SET_STACK, abi.GUEST_KERNEL_DS, KERNEL_STACK, 1);
 export const userSegments =
   hypercall(abi.LHCALL_LOAD_GDT_ENTRY, abi.GDT_ENTRY_USER_CS, 0xffff, 0x00cf_fa00) +
@@ -85,6 +91,10 @@ export function testGuest(code: Uint8Array, options: GuestOptions = {}) {
   for (let i = 0; i < 1024; i++) physical.write32(PAGE_TABLE + 4 * i, (i << 12) | P_RW_U);
   physical.write32(PGDIR, PAGE_TABLE | PGD_FLAGS);
   physical.write32(PGDIR + 4 * 0x300, PAGE_TABLE | PGD_FLAGS);
+  for (let i = 0; i < 1024; i++) physical.write32(PAE_TABLES + 8 * i, (i << 12) | P_RW_U);
+  physical.write32(PAE_DIRECTORY, PAE_TABLES | PGD_FLAGS);
+  physical.write32(PAE_DIRECTORY + 8, (PAE_TABLES + 0x1000) | PGD_FLAGS);
+  for (const quarter of [0, 3]) physical.write32(PAE_TOP + 8 * quarter, PAE_DIRECTORY | P);
   const data = new abi.LguestData(physical, DATA);
   for (let slot = 0; slot < abi.LHCALL_RING_SIZE; slot++) data.setHcallStatus(slot, abi.LHCALL_SLOT_FREE);
   data.syscallVec = abi.SYSCALL_VECTOR;
