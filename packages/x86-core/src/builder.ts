@@ -14,6 +14,8 @@
 export interface Builder<V> {
   /** Operand size in bytes: 1, 2 or 4. Values of 1 and 2 bytes are zero-extended. */
   readonly size: number;
+  /** Address size in bytes: 2 or 4. */
+  readonly addressSize: number;
 
   imm(value: number): V;
   add(a: V, b: V): V;
@@ -55,6 +57,11 @@ export interface Builder<V> {
   /** A general register named by the instruction itself; sizes 1 (low byte, or with number 4..7 the high byte), 2, 4. */
   gpr(register: number, size: number): V;
   setGpr(register: number, size: number, value: V): void;
+
+  /** An element of a string instruction: at an offset in the source's segment (DS or an override), or in ES. */
+  loadSource(offset: V): V;
+  loadDestination(offset: V): V;
+  storeDestination(offset: V, value: V): void;
 
   /** Push and pop with the stack's own address size. pop() moves the stack pointer only when all else has worked. */
   push(value: V, size: number): void;

@@ -36,6 +36,8 @@ export interface Definition {
   readonly branches: boolean;
   /** Bit instructions whose register bit number reaches beyond the memory operand. */
   readonly bitString: boolean;
+  /** A string instruction: a repeat prefix repeats it, and its operands are where ESI and EDI point. */
+  readonly string: boolean;
 }
 
 const definitions = new Map<string, Definition>();
@@ -50,6 +52,7 @@ export interface DefinitionOptions {
   ends?: boolean;
   branches?: boolean;
   bitString?: boolean;
+  string?: boolean;
 }
 
 /** Register a meaning under a name of its own. Throws on a name used twice. */
@@ -64,6 +67,7 @@ export function define(name: string, options: DefinitionOptions): Definition {
     ends: options.ends ?? false,
     branches: options.branches ?? false,
     bitString: options.bitString ?? false,
+    string: options.string ?? false,
     ...(options.execute && { execute: options.execute }),
     ...(options.rare && { rare: options.rare }),
   };

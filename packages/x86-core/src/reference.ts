@@ -8,8 +8,9 @@ import type { Builder } from './builder.js';
 import { Decoder, maxInstructionLength, newInstruction } from './decode.js';
 import './semantics/index.js';
 import { raise, Vector } from './fault.js';
-import { type Instruction, SlotKind } from './instruction.js';
+import { type Instruction, Repeat, SlotKind } from './instruction.js';
 import type { Processor } from './processor.js';
+import { repeat } from './semantics/strings.js';
 import { Access, Layout, SegmentField, SegmentRegister, State } from './state.js';
 
 const GPR = State.gpr >> 2;
@@ -26,6 +27,7 @@ class Evaluator implements Builder<number> {
   readonly cpu: Processor;
   insn: Instruction;
   size = 4;
+  addressSize = 4;
   #offset = 0;
   #linear = 0;
 
@@ -38,6 +40,7 @@ class Evaluator implements Builder<number> {
   prepare(): void {
     const { insn, cpu } = this;
     this.size = insn.size;
+    this.addressSize = insn.addressSize;
     if (!insn.memory) return;
     this.#offset = cpu.effectiveAddress(insn);
     const slot = insn.kind[0] === SlotKind.memory ? 0 : 1;
@@ -131,6 +134,19 @@ class Evaluator implements Builder<number> {
   }
 
   offset(): number { return this.#offset; }
+
+  loadSource(offset: number): number {
+    return this.#load(this.cpu.linear(this.insn.segment, offset, this.size, false), this.size);
+  }
+  loadDestination(offset: number): number {
+    return this.#load(this.cpu.linear(SegmentRegister.es, offset, this.size, false), this.size);
+  }
+  storeDestination(offset: number, value: number): void {
+    const linear = this.cpu.linear(SegmentRegister.es, offset, this.size, true);
+    if (this.size === 4) this.cpu.write32(linear, value);
+    else if (this.size === 2) this.cpu.write16(linear, value);
+    else this.cpu.write8(linear, value);
+  }
 
   gpr(register: number, size: number): number {
     const { cpu } = this;
@@ -256,12 +272,16 @@ export class ReferenceEngine {
     const next = (cpu.i32[EIP]! + insn.length) | 0;
     cpu.jumped = false;
     if (definition.rare) definition.rare(cpu, insn);
-    else {
-      this.#evaluator.prepare();
-      definition.execute!(this.#evaluator);
-    }
+    else if (definition.string && insn.repeat !== Repeat.none) repeat(cpu, insn, this.#once);
+    else this.#once();
     if (!cpu.jumped) cpu.i32[EIP] = next;
   }
+
+  /** What the instruction means, apart from any repetition. */
+  readonly #once = (): void => {
+    this.#evaluator.prepare();
+    this.#insn.definition.execute!(this.#evaluator);
+  };
 
   /** Decode the instruction at CS:EIP. Throws CpuFault when it may not be fetched. */
   fetch(): Instruction {

@@ -1,5 +1,5 @@
 /*
- * REP MOVS and REP STOS a page at a time.
+ * REP MOVS, REP STOS and REP SCAS a page at a time.
  *
  * To the same effect as strings.ts, element after element: each element counts as one retired instruction, and the
  * pointers stand where the last whole element left them. Everything unusual (backwards, 16-bit addresses, odd segments,
@@ -17,25 +17,27 @@ const EDI = GPR + Register.edi;
 const pageSize = 0x1000;
 const pageMask = 0xfff;
 
-/** Opcodes: A4/A5 MOVS, AA/AB STOS. */
+/** Opcodes: A4/A5 MOVS, AA/AB STOS, AE/AF SCAS. */
 const movs = 0xa4;
 const stos = 0xaa;
+const scas = 0xae;
 
 /**
- * Execute up to `most` elements of a repeated MOVS or STOS.
+ * Execute up to `most` elements of a repeated MOVS, STOS or SCAS.
  *
  * @returns the number of elements done (EIP is past the instruction when it is finished), or 0 when this instruction or
  *   its present state is not for bulk treatment and nothing was done
  */
 export function bulkString(cpu: Processor, insn: Instruction, most: number): number {
   const kind = insn.opcode & ~1;
-  if (insn.lock || (kind !== movs && kind !== stos) || insn.repeat === Repeat.none || insn.addressSize !== 4) return 0;
+  if (insn.lock || (kind !== movs && kind !== stos && kind !== scas) || insn.repeat === Repeat.none || insn.addressSize !== 4) return 0;
   const { i32 } = cpu;
   const mode = i32[State.mode >> 2]!;
   const flat = Mode.flatEs | (kind === movs ? Mode.flatDs : 0);
   if ((mode & flat) !== flat || (i32[State.eflags >> 2]! & Eflags.df) !== 0) return 0;
   if (kind === movs && insn.segment !== SegmentRegister.ds) return 0;
   const { size } = insn;
+  if (kind === scas) return skipScan(cpu, insn, most);
   let done = 0;
   while (done < most && i32[ECX] !== 0) {
     const count = chunk(cpu, kind, size, Math.min(most - done, i32[ECX]! >>> 0));
@@ -97,3 +99,32 @@ function fill(cpu: Processor, target: number, bytes: number, size: number): void
   }
 }
 
+
+/**
+ * SCAS: skip the elements that do not end the search. One is always left to the element-wise way, which sets the flags.
+ */
+function skipScan(cpu: Processor, insn: Instruction, most: number): number {
+  const { i32, u8, view } = cpu;
+  const { size } = insn;
+  const at = i32[EDI]! >>> 0;
+  const host = plainAddress(cpu, at, AccessKind.read);
+  if (host < 0) return 0;
+  const room = Math.floor((pageSize - (at & pageMask)) / size);
+  const limit = Math.min(room, most - 1, (i32[ECX]! >>> 0) - 1);
+  const stopAtEqual = insn.repeat === Repeat.repne;
+  let skipped = 0;
+  if (size === 1) {
+    const wanted = u8[State.gpr]!;
+    while (skipped < limit && (u8[host + skipped] === wanted) !== stopAtEqual) skipped++;
+  } else if (size === 2) {
+    const wanted = cpu.u16[State.gpr >> 1]!;
+    while (skipped < limit && (view.getUint16(host + skipped * 2, true) === wanted) !== stopAtEqual) skipped++;
+  } else {
+    const wanted = i32[GPR]!;
+    while (skipped < limit && (view.getInt32(host + skipped * 4, true) === wanted) !== stopAtEqual) skipped++;
+  }
+  if (skipped <= 0) return 0;
+  i32[ECX] = i32[ECX]! - skipped;
+  i32[EDI] = i32[EDI]! + skipped * size;
+  return skipped;
+}

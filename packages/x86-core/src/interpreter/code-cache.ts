@@ -8,7 +8,7 @@
  */
 import { Decoder, newInstruction } from '../decode.js';
 import type { Definition } from '../definition.js';
-import { type Instruction, SlotKind } from '../instruction.js';
+import { type Instruction, Repeat, SlotKind } from '../instruction.js';
 import type { Processor } from '../processor.js';
 import { byteRegister } from '../reference.js';
 import { Layout, Mode, SegmentField, SegmentRegister, State } from '../state.js';
@@ -330,6 +330,10 @@ export class CodeCache {
     // a rep prefix means something to the string instructions only, which are not hot
     if (usesStack.test(definition.name) && (mode & Mode.flatSs) === 0) return -1;
     if (insn.operandSize === 2 && controls(definition)) return -1;
+    if (definition.string) {
+      const flat = flatBit(insn.segment) | Mode.flatEs;
+      if (insn.repeat !== Repeat.none || insn.addressSize === 2 || flatBit(insn.segment) === 0 || (mode & flat) !== flat) return -1;
+    }
     if (!insn.memory) return this.#known(insn, MemoryForm.none);
     if (insn.addressSize === 2) return -1;
     const touches = insn.kind.some((kind, slot) => kind === SlotKind.memory && definition.uses[slot] !== undefined);

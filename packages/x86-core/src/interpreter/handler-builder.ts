@@ -47,6 +47,8 @@ const plain = Access.present | Access.notSystem;
 /** Builder<Node> for one shape. */
 export class HandlerBuilder implements Builder<Node> {
   readonly size: number;
+  /** Instructions with 16-bit addresses have no handlers. */
+  readonly addressSize = 4;
   readonly #shape: Shape;
   readonly #record: number;
   #list: Statement[] = [];
@@ -317,6 +319,13 @@ export class HandlerBuilder implements Builder<Node> {
   }
 
   offset(): Node { return this.#offset!; }
+
+  // string instructions have handlers only where both segments are flat
+  loadSource(offset: Node): Node { return this.#loadFrom(this.#translate(offset, this.size, false), this.size); }
+  loadDestination(offset: Node): Node { return this.loadSource(offset); }
+  storeDestination(offset: Node, value: Node): void {
+    this.#storeTo(this.#translate(offset, this.size, true), this.size, value);
+  }
 
   gpr(register: number, size: number): Node {
     return this.#loadFrom(this.imm(registerAddress(register, size)), size);

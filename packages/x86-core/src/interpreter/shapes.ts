@@ -13,7 +13,7 @@ import { MemoryForm } from './record.js';
 
 const everyAddressing = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|push|movzx8|movzx16|movsx8|movsx16|lea|call_indirect|jmp_indirect)$/;
 const throughSegments = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|push|movzx8|movzx16|call_indirect|jmp_indirect|xadd|cmpxchg|xchg)$/;
-const sixteenBit = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|movzx8|shl|shr|sar|rol|ror|imul|cbw|lea|not|neg)$/;
+const sixteenBit = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|movzx8|shl|shr|sar|rol|ror|imul|cbw|lea|not|neg|nop|hint|movs|stos|lods|scas)$/;
 
 /** A number that tells shapes apart. */
 export function shapeKey(

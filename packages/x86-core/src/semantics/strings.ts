@@ -1,101 +1,90 @@
 /*
- * String instructions, one element at a time.
+ * String instructions: one element each, from where ESI points, to where EDI points, and both move on.
  *
- * With a repeat prefix every element counts as one retired instruction, and between two elements the instruction may
- * be left (an interrupt, the end of a budget) and taken up again: EIP stays on it until it is done. This file is the
- * meaning; bulk.ts moves whole pages at once to the same effect.
+ * With a repeat prefix they are done again and again, ECX times. That is not their meaning but the prefix's, and is told
+ * in repeat(), for the reference engine: every element counts as one retired instruction, and between two elements the
+ * instruction may be left (an interrupt, the end of a budget) and taken up again, because EIP stays on it until it is
+ * done. interpreter/bulk.ts moves whole pages at once to the same effect.
  */
+import type { Builder } from '../builder.js';
 import { define } from '../definition.js';
 import { type Instruction, Repeat } from '../instruction.js';
 import type { Processor } from '../processor.js';
-import { Eflags, Register, SegmentRegister, State } from '../state.js';
+import { Eflags, Register, State } from '../state.js';
+import { setSubtractFlags } from './flags-of.js';
 
-const { ecx, esi, edi } = Register;
-const accumulator = State.gpr;
+const { eax, ecx, esi, edi } = Register;
 const GPR = State.gpr >> 2;
 
-/** ESI, EDI or ECX as the address size sees it. */
-function counter(cpu: Processor, insn: Instruction, register: number): number {
-  const value = cpu.i32[GPR + register]!;
+/** Move a pointer past its element, up or down as DF says. */
+function advance<V>(b: Builder<V>, register: number, pointer: V): void {
+  const step = b.select(b.and(b.eflags(), b.imm(Eflags.df)), b.imm(-b.size), b.imm(b.size));
+  b.setGpr(register, b.addressSize, b.add(pointer, step));
+}
+
+const options = { hot: true, string: true } as const;
+
+define('movs', { ...options, execute: (b) => {
+  const from = b.gpr(esi, b.addressSize);
+  const to = b.gpr(edi, b.addressSize);
+  b.storeDestination(to, b.loadSource(from));
+  advance(b, esi, from);
+  advance(b, edi, to);
+} });
+
+define('stos', { ...options, execute: (b) => {
+  const to = b.gpr(edi, b.addressSize);
+  b.storeDestination(to, b.gpr(eax, b.size));
+  advance(b, edi, to);
+} });
+
+define('lods', { ...options, execute: (b) => {
+  const from = b.gpr(esi, b.addressSize);
+  b.setGpr(eax, b.size, b.loadSource(from));
+  advance(b, esi, from);
+} });
+
+define('scas', { ...options, execute: (b) => {
+  const to = b.gpr(edi, b.addressSize);
+  const left = b.gpr(eax, b.size);
+  const right = b.loadDestination(to);
+  advance(b, edi, to);
+  setSubtractFlags(b, left, right, b.sub(left, right));
+} });
+
+define('cmps', { ...options, execute: (b) => {
+  const from = b.gpr(esi, b.addressSize);
+  const to = b.gpr(edi, b.addressSize);
+  const left = b.loadSource(from);
+  const right = b.loadDestination(to);
+  advance(b, esi, from);
+  advance(b, edi, to);
+  setSubtractFlags(b, left, right, b.sub(left, right));
+} });
+
+/** SCAS and CMPS: their repeat prefix looks at ZF too. */
+const comparing = /^(scas|cmps)$/;
+
+/** ECX, or CX with 16-bit addresses: how often a repeated instruction is still to be done. */
+export function repeatCount(cpu: Processor, insn: Instruction): number {
+  const value = cpu.i32[GPR + ecx]!;
   return insn.addressSize === 4 ? value >>> 0 : value & 0xffff;
 }
 
-function setCounter(cpu: Processor, insn: Instruction, register: number, value: number): void {
-  if (insn.addressSize === 4) cpu.i32[GPR + register] = value;
-  else cpu.u16[(GPR + register) * 2] = value;
-}
-
-function read(cpu: Processor, linear: number, size: number): number {
-  return size === 1 ? cpu.read8(linear) : size === 2 ? cpu.read16(linear) : cpu.read32(linear);
-}
-
-function write(cpu: Processor, linear: number, size: number, value: number): void {
-  if (size === 1) cpu.write8(linear, value);
-  else if (size === 2) cpu.write16(linear, value);
-  else cpu.write32(linear, value);
-}
-
-/** AL, AX or EAX, unsigned. */
-function accumulatorOf(cpu: Processor, size: number): number {
-  return size === 1 ? cpu.u8[accumulator]! : size === 2 ? cpu.u16[accumulator >> 1]! : cpu.u32[accumulator >> 2]!;
-}
-
-/** Flags of a - c, as CMP leaves them. */
-function compare(cpu: Processor, size: number, a: number, c: number): void {
-  const shift = 32 - size * 8;
-  const result = ((a - c) << shift) >> shift;
-  const adjust = shift === 0 ? 0 : (a ^ c ^ (a - c)) & 0x10;
-  cpu.i32[State.flagZero >> 2] = result;
-  cpu.i32[State.flagSign >> 2] = result;
-  cpu.i32[State.flagAddend >> 2] = (c << shift) | (adjust >>> 1);
-  cpu.i32[State.flagSum >> 2] = (a << shift) | adjust;
-}
-
-/** Which pointers an instruction uses. */
-const viaSource = 1;
-const viaDestination = 2;
-
 /**
- * One element, then the pointers, then the count. `body` does the accesses, which may fault, and returns.
- * `stops` says that the repeat prefix also looks at ZF (CMPS, SCAS).
+ * One turn of a repeated string instruction: `once` does an element (and may fault, with nothing changed), then the
+ * count goes down. Leaves EIP on the instruction while there is more to do.
  */
-function string(
-  name: string, touches: number, stops: boolean, body: (cpu: Processor, insn: Instruction, from: number, to: number) => void,
-): void {
-  define(name, { rare: (cpu, insn) => {
-    const repeated = insn.repeat !== Repeat.none;
-    const count = repeated ? counter(cpu, insn, ecx) : 1;
-    if (count === 0) return;
-    const { size } = insn;
-    const step = cpu.i32[State.eflags >> 2]! & Eflags.df ? -size : size;
-    const source = touches & viaSource ? counter(cpu, insn, esi) : 0;
-    const destination = touches & viaDestination ? counter(cpu, insn, edi) : 0;
-    const from = touches & viaSource ? cpu.linear(insn.segment, source, size, false) : 0;
-    const to = touches & viaDestination ? cpu.linear(SegmentRegister.es, destination, size, name === 'movs' || name === 'stos') : 0;
-    body(cpu, insn, from, to);
-    if (touches & viaSource) setCounter(cpu, insn, esi, source + step);
-    if (touches & viaDestination) setCounter(cpu, insn, edi, destination + step);
-    if (!repeated) return;
-    setCounter(cpu, insn, ecx, count - 1);
-    if (count === 1) return;
+export function repeat(cpu: Processor, insn: Instruction, once: () => void): void {
+  const count = repeatCount(cpu, insn);
+  if (count === 0) return;
+  once();
+  if (insn.addressSize === 4) cpu.i32[GPR + ecx] = count - 1;
+  else cpu.u16[(GPR + ecx) * 2] = count - 1;
+  if (count === 1) return;
+  if (comparing.test(insn.definition.name)) {
     const equal = cpu.i32[State.flagZero >> 2] === 0;
-    if (stops && equal !== (insn.repeat === Repeat.rep)) return;
-    // EIP stays on the instruction: there is more to do
-    cpu.jumped = true;
-  } });
+    if (equal !== (insn.repeat === Repeat.rep)) return;
+  }
+  cpu.jumped = true;
 }
-
-string('movs', viaSource | viaDestination, false, (cpu, insn, from, to) => write(cpu, to, insn.size, read(cpu, from, insn.size)));
-string('stos', viaDestination, false, (cpu, insn, _from, to) => write(cpu, to, insn.size, accumulatorOf(cpu, insn.size)));
-string('lods', viaSource, false, (cpu, insn, from) => {
-  const value = read(cpu, from, insn.size);
-  if (insn.size === 1) cpu.u8[accumulator] = value;
-  else if (insn.size === 2) cpu.u16[accumulator >> 1] = value;
-  else cpu.i32[accumulator >> 2] = value;
-});
-string('scas', viaDestination, true, (cpu, insn, _from, to) =>
-  compare(cpu, insn.size, accumulatorOf(cpu, insn.size), read(cpu, to, insn.size)));
-string('cmps', viaSource | viaDestination, true, (cpu, insn, from, to) => {
-  const left = read(cpu, from, insn.size);
-  compare(cpu, insn.size, left, read(cpu, to, insn.size));
-});
