@@ -5,10 +5,11 @@ import { formatTraceEvent } from './trace.js';
 describe('counters', () => {
   it('come out under names, without zeros', () => {
     const cpu = { retired: 100, deliveries: new Uint32Array(256) };
+    cpu.deliveries[3] = 7;
     const counters = new HostCounters(cpu);
     cpu.retired = 350;
     cpu.deliveries[128] = 4;
-    cpu.deliveries[3] = 1;
+    cpu.deliveries[3] = 8;
     counters.exits[14] = 3;
     counters.exits[31] = 2;
     counters.hypercalls[19] = 2;

@@ -74,10 +74,13 @@ export class HostCounters {
 
   readonly #cpu: { readonly retired: number; readonly deliveries: Uint32Array };
   readonly #retiredAtStart: number;
+  readonly #deliveriesAtStart: Uint32Array;
 
   constructor(cpu: { readonly retired: number; readonly deliveries: Uint32Array }) {
     this.#cpu = cpu;
     this.#retiredAtStart = cpu.retired;
+    // the machine may have run another Guest before
+    this.#deliveriesAtStart = cpu.deliveries.slice();
   }
 
   /** Instructions the Guest retired. */
@@ -87,9 +90,12 @@ export class HostCounters {
 
   /** Traps the CPU delivered into the Guest by itself, all vectors together. */
   get directTraps(): number {
-    let sum = 0;
-    for (const count of this.#cpu.deliveries) sum += count;
-    return sum;
+    return this.directTrapsByVector().reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Traps the CPU delivered into the Guest by itself, by vector. A copy. */
+  directTrapsByVector(): Uint32Array {
+    return this.#cpu.deliveries.map((count, vector) => count - this.#deliveriesAtStart[vector]!);
   }
 
   /** A copy under names. Deterministic, but for the two times. */
@@ -98,7 +104,7 @@ export class HostCounters {
       runs: this.runs,
       instructions: this.instructions,
       exits: named(this.exits, vectorName),
-      directTraps: named(this.#cpu.deliveries, vectorName),
+      directTraps: named(this.directTrapsByVector(), vectorName),
       reflectedTraps: named(this.reflected, vectorName),
       hypercalls: named(this.hypercalls, hypercallName),
       asyncHypercalls: named(this.asyncHypercalls, hypercallName),

@@ -2,11 +2,12 @@
  * Hostile Guests: random instructions, random hypercalls and random tables, in ring 1 and ring 3, on the real CPU. The
  * Host may kill them. It may not throw, hang, let them out of their memory, or let them near ring 0.
  */
+import type { Machine } from '@lguest/x86-core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as abi from './abi/index.js';
 import {
-  assemble, BASE, enterUser, GUEST_PAGES, hypercall, init, paging, setGate, stack, testGuest, userSegments,
+  assemble, BASE, enterUser, GUEST_PAGES, hypercall, init, paging, setGate, stack, testGuest, testMachine, userSegments,
 } from './test-guest.test-support.js';
 
 const TRAP = 0xf;
@@ -48,8 +49,8 @@ function expectContained({ guest, physical }: ReturnType<typeof testGuest>, sent
   expect(physical.read32(physical.size - 4)).toBe(sentinel);
 }
 
-function runHostile(code: Uint8Array, body: Uint8Array, engine: 'reference' | 'interpreter', irqs: readonly number[]): void {
-  const made = testGuest(code, { engine });
+function runHostile(code: Uint8Array, body: Uint8Array, machine: Machine, irqs: readonly number[]): void {
+  const made = testGuest(code, { machine });
   const { guest, physical, clock } = made;
   const sentinel = 0x5ea1_5ea1;
   physical.write32(physical.size - 4, sentinel);
@@ -84,20 +85,21 @@ const call = fc.tuple(fc.constantFrom(0, 4, 5, 6, 7, 8, 9, 14, 15, 16, 18, 19, 1
   .map(([number, ...args]) => hypercall(number, ...args));
 
 describe.each(['reference', 'interpreter'] as const)('on the %s engine, a Guest of', (engine) => {
-  const numRuns = FUZZ * (engine === 'interpreter' ? 24 : 12);
+  const machine = testMachine(engine);
+  const numRuns = FUZZ * (engine === 'interpreter' ? 60 : 40);
 
   it('random instructions in ring 1 stays a Guest', () => {
-    fc.assert(fc.property(body, irqs, (bytes, raised) => runHostile(inKernel, bytes, engine, raised)), { numRuns });
+    fc.assert(fc.property(body, irqs, (bytes, raised) => runHostile(inKernel, bytes, machine, raised)), { numRuns });
   });
 
   it('random instructions in ring 3 stays a Guest', () => {
-    fc.assert(fc.property(body, irqs, (bytes, raised) => runHostile(inUser, bytes, engine, raised)), { numRuns });
+    fc.assert(fc.property(body, irqs, (bytes, raised) => runHostile(inUser, bytes, machine, raised)), { numRuns });
   });
 
   it('random hypercalls stays a Guest', () => {
     fc.assert(fc.property(fc.array(call, { minLength: 1, maxLength: 12 }), irqs, (calls, raised) => {
       const code = assemble(`${calls.join('')}again: jmp again\n`);
-      runHostile(inKernel, code, engine, raised);
+      runHostile(inKernel, code, machine, raised);
     }), { numRuns });
   });
 });

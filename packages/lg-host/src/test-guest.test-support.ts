@@ -7,6 +7,7 @@
  */
 import { AssemblyState } from '@defasm/core';
 import { TimerQueue, VirtualClock } from '@lguest/hrtimer';
+import type { Machine } from '@lguest/x86-core';
 import * as abi from './abi/index.js';
 import { Lguest, type HostExit, type LguestOptions } from './lguest.js';
 import { machineFor } from './machine.js';
@@ -79,13 +80,26 @@ export function text(label: string, value: string): string {
   return `${label}: .byte ${[...value, '\0'].map((c) => c.charCodeAt(0)).join(',')}\n`;
 }
 
-export type GuestOptions = Partial<Omit<LguestOptions, 'machine' | 'timers'>> & { engine?: 'reference' | 'interpreter' };
+export type GuestOptions = Partial<Omit<LguestOptions, 'machine' | 'timers'>> & {
+  engine?: 'reference' | 'interpreter';
+  /** One of testMachine() that is not needed any more. */
+  machine?: Machine;
+};
 
-/** A Guest with some code loaded, on a machine of its own and a virtual clock. */
+/** A machine for test guests. */
+export function testMachine(engine: 'reference' | 'interpreter'): Machine {
+  return machineFor({ guestPages: GUEST_PAGES, hostPages: 256, engine });
+}
+
+/** A Guest with some code loaded, on a virtual clock, and on a machine of its own unless one is given. */
 export function testGuest(code: Uint8Array, options: GuestOptions = {}) {
-  const { engine = 'reference', ...rest } = options;
-  const machine = machineFor({ guestPages: GUEST_PAGES, hostPages: 256, engine });
+  const { engine = 'reference', machine = testMachine(engine), ...rest } = options;
   const { physical } = machine;
+  if (options.machine !== undefined) {
+    physical.bytes.fill(0);
+    physical.invalidate(0, physical.size);
+    machine.cpu.reset();
+  }
   physical.bytes.set(code, BASE);
   physical.invalidate(BASE, code.length);
   for (let i = 0; i < 1024; i++) physical.write32(PAGE_TABLE + 4 * i, (i << 12) | P_RW_U);
