@@ -401,6 +401,17 @@ export class Processor {
     }
   }
 
+  /** updateMode() after ES, DS, FS or GS alone changed. */
+  updateFlatness(segment: number): void {
+    const bit = segment === SegmentRegister.ds ? Mode.flatDs : segment === SegmentRegister.es ? Mode.flatEs : 0;
+    if (bit === 0) return;
+    const old = this.i32[MODE]!;
+    const mode = this.#isFlat(SEGMENTS + 4 * segment) ? old | bit : old & ~bit;
+    if (mode === old) return;
+    this.i32[MODE] = mode;
+    this.onModeChange();
+  }
+
   #isFlat(cache: number): boolean {
     const i32 = this.i32;
     return i32[cache + LIMIT] === noLimit && i32[cache + BASE] === 0 &&

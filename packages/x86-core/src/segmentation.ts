@@ -25,6 +25,8 @@ export function loadSegment(cpu: Processor, segment: number, selector: number): 
     loadStackSegment(cpu, selector);
   } else {
     loadDataSegment(cpu, segment, selector);
+    cpu.updateFlatness(segment);
+    return;
   }
   cpu.updateMode();
 }
