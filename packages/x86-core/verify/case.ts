@@ -10,17 +10,18 @@ export const Case = {
   /** eax ecx edx ebx esp ebp esi edi */
   registers: 0,
   eflags: 32,
-  /** After: the address of the fault, or behind the INT3 that was met. */
+  /** Before: where to start. After: the address of the fault, or behind the INT3 that was met. */
   eip: 36,
   /** After: exception vector, its error code, CR2. The normal end is vector 3, by the INT3 behind the instruction. */
   vector: 40,
   errorCode: 44,
   cr2: 48,
-  /** After: es ds fs gs, 16 bits each. */
-  selectors: 52,
   /** 32 bytes, padded with INT3. */
   code: 64,
   codeBytes: 32,
+  /** es cs ss ds fs gs, 16 bits each (the order of the encoding). */
+  selectors: 96,
+  selectorBytes: 12,
   /** 512 bytes as FXSAVE writes them. */
   fxsave: 128,
   fxsaveBytes: 512,
@@ -48,6 +49,46 @@ export const Place = {
 
 /** User segments of a 32-bit program under a 64-bit Linux kernel. */
 export const Selector = { code: 0x23, data: 0x2b } as const;
+
+/** A segment of the local descriptor table, in the terms of Linux's modify_ldt(2). */
+export interface LocalSegment {
+  base: number;
+  limit: number;
+  /** Limit in pages. */
+  pages?: boolean;
+  /** Default size 32 bits. */
+  big?: boolean;
+  kind: 'data' | 'down' | 'code';
+  /** No writing, or for code no reading. */
+  restricted?: boolean;
+  absent?: boolean;
+}
+
+const dataPage = 0x2000_0000;
+const codePage = 0x1000_0000;
+
+/** The local descriptor table of every case. */
+export const localSegments = {
+  code16: { base: codePage, limit: 0xffff, kind: 'code' },
+  code16Short: { base: codePage, limit: 0xfff, kind: 'code' },
+  code32Short: { base: codePage, limit: 0xfff, big: true, kind: 'code' },
+  codeUnreadable: { base: codePage, limit: 0xffff, big: true, kind: 'code', restricted: true },
+  data16: { base: dataPage, limit: 0xffff, kind: 'data' },
+  data16Short: { base: dataPage, limit: 0xfbf, kind: 'data' },
+  data32Short: { base: dataPage + 0xf00, limit: 0x7f, big: true, kind: 'data' },
+  down32: { base: dataPage, limit: 0xf7f, big: true, kind: 'down' },
+  down16: { base: dataPage, limit: 0xf7f, kind: 'down' },
+  readOnly: { base: dataPage, limit: 0xfff, big: true, kind: 'data', restricted: true },
+  absent: { base: dataPage, limit: 0xfff, big: true, kind: 'data', absent: true },
+  pages: { base: 0, limit: 0x2_0000, pages: true, big: true, kind: 'data' },
+} as const satisfies Readonly<Record<string, LocalSegment>>;
+
+export type LocalName = keyof typeof localSegments;
+
+/** The selector of a segment of the local table, with RPL 3. */
+export function localSelector(name: LocalName): number {
+  return (Object.keys(localSegments).indexOf(name) << 3) | 4 | 3;
+}
 
 /** Byte i of the read-only page. */
 export function readOnlyPattern(i: number): number {
@@ -95,6 +136,14 @@ export class CaseView {
     this.code.set(code);
   }
 
+  selector(register: number): number {
+    return this.view.getUint16(Case.selectors + 2 * register, true);
+  }
+
+  setSelector(register: number, value: number): void {
+    this.view.setUint16(Case.selectors + 2 * register, value, true);
+  }
+
   get fxsave(): Uint8Array {
     return this.bytes.subarray(Case.fxsave, Case.fxsave + Case.fxsaveBytes);
   }
@@ -135,12 +184,16 @@ export class Batch {
 const startEflags = 0x202;
 const startMxcsr = 0x1f80;
 const startControl = 0x37f;
+/** es cs ss ds fs gs */
+const startSelectors = [Selector.data, Selector.code, Selector.data, Selector.data, 0, 0];
 const esp = 4;
 
 /** Fill a case with a plain start: everything zero, a stack in the window, the x87 as after FNINIT. */
 export function plainStart(c: CaseView): void {
   c.bytes.fill(0);
   c.setWord(Case.eflags, startEflags);
+  c.setWord(Case.eip, Place.code);
+  startSelectors.forEach((selector, register) => c.setSelector(register, selector));
   c.setRegister(esp, Place.window + 128);
   c.setFx16(Fx.control, startControl);
   c.view.setUint32(Case.fxsave + Fx.mxcsr, startMxcsr, true);

@@ -1,7 +1,7 @@
 /*
  * All groups of cases, by the file their recorded examples go to.
  */
-import { integerGroups } from './integer-cases.js';
+import { integerGroups, segmentedGroups } from './integer-cases.js';
 import { sequenceGroup } from './sequence-cases.js';
 import { type Group, transcendentalGroups, x87Groups } from './x87-cases.js';
 
@@ -27,6 +27,8 @@ export const files: Readonly<Record<string, readonly Group[]>> = {
   'integer-segments': matches(integerGroups, segments),
   'integer-stack': matches(integerGroups, stack),
   'integer-strings': matches(integerGroups, strings),
+  'integer-16-bit': matches(segmentedGroups, /^16-bit/),
+  'integer-segmented': matches(segmentedGroups, /^segmented/),
   sequences: [sequenceGroup],
   'x87-arithmetic': x87Groups.filter(({ name }) => ![transfers, comparisons, control].some((pattern) => pattern.test(name))),
   'x87-comparisons': matches(x87Groups, comparisons),

@@ -4,7 +4,7 @@
  * A form says which bytes an instruction is made of; the rest is chosen here: prefixes, registers, addressing modes
  * whose registers are set so that the operand falls into the case's window, immediates.
  */
-import { Case, type CaseView, Place, Selector, plainStart } from './case.js';
+import { Case, type CaseView, type LocalName, Place, Selector, localSegments, localSelector, plainStart } from './case.js';
 import { type Random, interestingWord } from './random.js';
 import type { Group } from './x87-cases.js';
 
@@ -50,10 +50,51 @@ class Assembly {
   }
 }
 
+/** The surroundings of the case being made: default sizes, and the segments. */
+export interface Surroundings {
+  readonly bits: 16 | 32;
+  /** Base of the segments that reach the window, and of the code segment. */
+  readonly dataBase: number;
+  readonly codeBase: number;
+  /** es cs ss ds fs gs, when not the flat ones. */
+  readonly selectors?: readonly number[];
+  /** Offsets near which segments end. */
+  readonly edges?: readonly number[];
+}
+
+const flat: Surroundings = { bits: 32, dataBase: 0, codeBase: 0 };
+let around = flat;
+
+/** An offset in the data segments: mostly in the window, sometimes at its end, at a segment's, or out of the page. */
 function windowAddress(random: Random, size: number): number {
-  if (random.oneIn(20)) return Place.window + Place.windowBytes - random.below(size + 1);
-  if (random.oneIn(40)) return Place.nothing - random.below(size + 2);
-  return Place.window + random.below(Place.windowBytes - size);
+  if (around.edges !== undefined && random.oneIn(4)) return random.pick(around.edges) + 2 - random.below(size + 4);
+  if (random.oneIn(20)) return Place.window + Place.windowBytes - random.below(size + 1) - around.dataBase;
+  if (random.oneIn(40)) return Place.nothing - random.below(size + 2) - around.dataBase;
+  return Place.window + random.below(Place.windowBytes - size) - around.dataBase;
+}
+
+/** Base and index registers of the 16-bit addressing modes, by ModRM's low bits. */
+const modes16 = [[3, 6], [3, 7], [5, 6], [5, 7], [6], [7], [5], [3]] as const;
+
+/** A 16-bit addressing mode whose registers are then set so that it reaches `target`. */
+function memoryOperand16(random: Random, c: CaseView, out: Assembly, middle: number, target: number): void {
+  const mod = random.below(3);
+  const rm = random.below(8);
+  out.push((mod << 6) | (middle << 3) | rm, 1);
+  if (mod === 0 && rm === 6) {
+    out.push(target, 2);
+    return;
+  }
+  const displacement = mod === 1 ? random.below(256) - 128 : mod === 2 ? random.word() & 0xffff : 0;
+  const [base, index] = modes16[rm]!;
+  let rest = target - displacement;
+  if (index !== undefined) {
+    const value = random.word();
+    c.setRegister(index, value);
+    rest -= value;
+  }
+  c.setRegister(base, ((random.word() & 0xffff_0000) | (rest & 0xffff)) >>> 0);
+  out.push(displacement, mod);
 }
 
 /** A 32-bit addressing mode whose registers are then set so that it reaches `target`. */
@@ -107,7 +148,9 @@ const segmentPrefixes = [0x26, 0x2e, 0x36, 0x3e, 0x3e, 0x36, 0x26, 0x64, 0x65];
 function randomState(random: Random, c: CaseView): void {
   plainStart(c);
   for (let r = 0; r < 8; r++) c.setRegister(r, interestingWord(random));
-  c.setRegister(Register.esp, Place.window + 64 + random.below(128));
+  c.setRegister(Register.esp, (Place.window + 64 + random.below(128) - around.dataBase) >>> 0);
+  c.setWord(Case.eip, Place.code - around.codeBase);
+  around.selectors?.forEach((selector, register) => c.setSelector(register, selector));
   let flags = startEflags | (random.word() & arithmeticFlags);
   if (random.oneIn(8)) flags |= Flag.df;
   if (random.oneIn(16)) flags |= Flag.id;
@@ -120,10 +163,10 @@ function makeForm(form: Form, random: Random, c: CaseView): void {
   randomState(random, c);
   form.prepare?.(random, c);
   const out = new Assembly();
-  let operandSize = 4;
+  let operandSize = around.bits / 8;
   const prefixes: number[] = [];
   if (!form.noOperandSize && random.oneIn(3)) {
-    operandSize = 2;
+    operandSize = 6 - operandSize;
     prefixes.push(0x66);
   }
   const memory = form.modrm !== undefined && form.modrm !== 'register' && (form.modrm === 'memory' || random.oneIn(2));
@@ -137,19 +180,17 @@ function makeForm(form: Form, random: Random, c: CaseView): void {
     [prefixes[i], prefixes[j]] = [prefixes[j]!, prefixes[i]!];
   }
   for (const prefix of prefixes) out.push(prefix, 1);
-  const narrowAddress = prefixes.includes(0x67);
+  const narrowAddress = prefixes.includes(0x67) !== (around.bits === 16);
   for (const byte of form.opcode) out.push(byte, 1);
   if (form.modrm !== undefined) {
     const middle = form.middle ?? random.below(8);
     if (!memory) {
       out.push(0xc0 | (middle << 3) | random.below(8), 1);
-    } else if (narrowAddress) {
-      const mod = random.below(3);
-      const rm = random.below(8);
-      out.push((mod << 6) | (middle << 3) | rm, 1);
-      out.push(random.word(), mod === 1 ? 1 : mod === 2 || rm === 6 ? 2 : 0);
     } else {
-      memoryOperand(random, c, out, middle, form.inside ? Place.window + 8 * random.below(Place.windowBytes / 8) : windowAddress(random, form.size ?? 4));
+      const inside = Place.window + 8 * random.below(Place.windowBytes / 8) - around.dataBase;
+      const address = form.inside ? inside : windowAddress(random, form.size ?? 4);
+      if (narrowAddress) memoryOperand16(random, c, out, middle, address);
+      else memoryOperand(random, c, out, middle, address);
     }
   }
   const immediate = interestingWord(random);
@@ -157,7 +198,7 @@ function makeForm(form: Form, random: Random, c: CaseView): void {
   else if (form.immediate === 'w') out.push(immediate, 2);
   else if (form.immediate === 'z') out.push(immediate, operandSize);
   else if (form.immediate === 'wb') out.push((random.below(64) & 0xffff) | (random.below(40) << 16), 3);
-  else if (form.immediate === 'moffs') out.push(windowAddress(random, 4), 4);
+  else if (form.immediate === 'moffs') out.push(windowAddress(random, 4), narrowAddress ? 2 : 4);
   c.setCode(out.bytes);
   form.adjust?.(random, c, operandSize, out.bytes.length);
 }
@@ -243,7 +284,7 @@ function stringPointers(random: Random, c: CaseView): void {
 const codeReach = 0x700;
 /** An address in the page of INT3, clear of the instruction. */
 function landing(random: Random): number {
-  return Place.code + (random.oneIn(2) ? -32 - random.below(codeReach) : 32 + random.below(codeReach));
+  return Place.code - around.codeBase + (random.oneIn(2) ? -32 - random.below(codeReach) : 32 + random.below(codeReach));
 }
 
 /** Write the relative displacement of a jump at the end of the code. */
@@ -260,7 +301,7 @@ function jump(name: string, opcode: readonly number[], short: boolean, adjust?: 
     make: (random, c) => {
       randomState(random, c);
       const narrow = !short && random.oneIn(16);
-      const bytes = short ? 1 : narrow ? 2 : 4;
+      const bytes = short ? 1 : narrow !== (around.bits === 16) ? 2 : 4;
       const code = [...(narrow ? [0x66] : []), ...opcode, ...range(bytes)];
       c.setCode(code);
       relative(random, c, bytes, code.length);
@@ -271,13 +312,13 @@ function jump(name: string, opcode: readonly number[], short: boolean, adjust?: 
 
 /** Where the stack pointer points in the window. */
 function stackAt(c: CaseView): number {
-  return Case.window + c.register(Register.esp) - Place.window;
+  return Case.window + c.register(Register.esp) + around.dataBase - Place.window;
 }
 
 /** Put a return address, and what else belongs to a frame, onto the stack. */
 function returnFrame(random: Random, c: CaseView, operandSize: number, withSelector: boolean, flags: boolean): void {
   const at = stackAt(c);
-  const words = [landing(random), ...(withSelector ? [random.pick([Selector.code, Selector.code, Selector.code, 0, Selector.data])] : [])];
+  const words = [landing(random), ...(withSelector ? [random.pick(around === flat ? [c.selector(1), c.selector(1), c.selector(1), 0, Selector.data] : [c.selector(1)])] : [])];
   if (flags) words.push(popFlagsImage(random));
   words.forEach((word, i) => {
     if (operandSize === 4) c.view.setUint32(at + 4 * i, word >>> 0, true);
@@ -296,11 +337,14 @@ function popFlagsImage(random: Random): number {
 }
 
 /** Selectors that mean the same here and there: null ones, ours, one beyond the table, one in no LDT. */
-const selectors = [0, 1, 2, 3, Selector.code, Selector.data, 0x28, 0x29, 0x2a, 0x2000, 0x2004, 0xf, 0xffff];
+const selectors = [
+  0, 1, 2, 3, Selector.code, Selector.data, 0x28, 0x29, 0x2a, 0x2000, 0x2004, 0xf, 0xffff,
+  ...(Object.keys(localSegments) as LocalName[]).map(localSelector), localSelector('data16') & ~3,
+];
 
 function sweepSelectors(random: Random, c: CaseView): void {
   for (let r = 0; r < 8; r++) {
-    if (r !== Register.esp) c.setRegister(r, (random.word() & 0xffff_0000) | random.pick(selectors));
+    if (r !== Register.esp || around !== flat) c.setRegister(r, (random.word() & 0xffff_0000) | random.pick(selectors));
   }
   for (let i = 0; i < Place.windowBytes; i += 2) c.view.setUint16(Case.window + i, random.pick(selectors), true);
 }
@@ -356,9 +400,9 @@ export const integerGroups: readonly Group[] = [
       c.code[c.code.indexOf(0xca) + 2] = 0;
       returnFrame(random, c, size, true, false);
     } }),
-  group('iret', { opcode: [0xcf], adjust: (random, c, size) => returnFrame(random, c, size, true, true) }),
+  group('iret', { opcode: [0xcf], prepare: unaligned, adjust: (random, c, size) => returnFrame(random, c, size, true, true) }),
   group('les lds lfs lgs lss', ...[[0xc4], [0xc5], [0x0f, 0xb2], [0x0f, 0xb4], [0x0f, 0xb5]].map((opcode) => ({ opcode, modrm: 'memory' as const, size: 6, prepare: sweepSelectors }))),
-  group('enter', { opcode: [0xc8], immediate: 'wb', adjust: (random, c) => c.setRegister(Register.ebp, Place.window + 64 + random.below(190)) }),
+  group('enter', { opcode: [0xc8], immediate: 'wb', adjust: (random, c) => c.setRegister(Register.ebp, (Place.window + 64 + random.below(190) - around.dataBase) >>> 0) }),
   group('leave', { opcode: [0xc9], adjust: (random, c) => c.setRegister(Register.ebp, windowAddress(random, 4)) }),
   group('int3', { opcode: [0xcc] }),
   group('into', { opcode: [0xce] }),
@@ -373,7 +417,7 @@ export const integerGroups: readonly Group[] = [
   group('aam', { opcode: [0xd4], immediate: 'b' }),
   group('aad', { opcode: [0xd5], immediate: 'b' }),
   group('salc', { opcode: [0xd6] }),
-  group('xlat', { opcode: [0xd7], adjust: (random, c) => c.setRegister(Register.ebx, (Place.window - (random.below(100) & c.register(0) & 0xff)) >>> 0) }),
+  group('xlat', { opcode: [0xd7], adjust: (random, c) => c.setRegister(Register.ebx, (Place.window - around.dataBase - (random.below(100) & c.register(0) & 0xff)) >>> 0) }),
   ...['loopne', 'loope', 'loop', 'jecxz'].map((name, i) => jump(name, [0xe0 + i], true, (random, c) => {
     if (random.oneIn(2)) c.setRegister(Register.ecx, random.below(3));
   })),
@@ -391,7 +435,7 @@ export const integerGroups: readonly Group[] = [
     for (let i = 0; i < Place.windowBytes; i += 4) c.setWord(Case.window + i, landing(random));
   } }))),
   group('call jmp far indirect', ...[3, 5].map((middle) => ({ opcode: [0xff], modrm: 'memory' as const, middle, size: 6, inside: true, adjust: (random: Random, c: CaseView, size: number) => {
-    const selector = random.pick([Selector.code, Selector.code, 0, Selector.data, 0x2000]);
+    const selector = random.pick([c.selector(1), c.selector(1), 0, Selector.data, 0x2000]);
     const step = 8;
     for (let i = 0; i + step <= Place.windowBytes; i += step) {
       c.setWord(Case.window + i, landing(random));
@@ -402,10 +446,10 @@ export const integerGroups: readonly Group[] = [
   { name: 'call jmp far', make: (random, c) => {
     randomState(random, c);
     const target = landing(random);
-    const selector = random.pick([Selector.code, Selector.code, Selector.code, 0, Selector.data, 0x2000]);
+    const selector = random.pick([c.selector(1), c.selector(1), c.selector(1), 0, Selector.data, 0x2000]);
     const code = new Assembly();
     code.push(random.pick([0x9a, 0xea]), 1);
-    code.push(target, 4);
+    code.push(target, around.bits / 8);
     code.push(selector, 2);
     c.setCode(code.bytes);
   } },
@@ -448,3 +492,58 @@ function oftenZero(random: Random, c: CaseView): void {
   if (random.oneIn(3)) c.window.fill(0);
 }
 
+
+/** The integer instructions in other surroundings. */
+function elsewhere(prefix: string, choose: (random: Random) => Surroundings): Group[] {
+  return integerGroups.map(({ name, make }) => ({
+    name: `${prefix} ${name}`,
+    make: (random, c) => {
+      around = choose(random);
+      try {
+        make(random, c);
+      } finally {
+        around = flat;
+      }
+    },
+  }));
+}
+
+/** A data segment, and the offsets at which its size shows. */
+interface DataChoice {
+  readonly name: LocalName;
+  readonly edges: readonly number[];
+}
+
+const data16: readonly DataChoice[] = [
+  { name: 'data16', edges: [0x1000, 0xffff] }, { name: 'data16Short', edges: [0xfc0] }, { name: 'down16', edges: [0xf80, 0xffff] },
+];
+const data32: readonly DataChoice[] = [
+  { name: 'data32Short', edges: [0x80] }, { name: 'down32', edges: [0xf80] }, { name: 'readOnly', edges: [0x1000] },
+  { name: 'pages', edges: [0x2000_1000] }, { name: 'data16Short', edges: [0xfc0] },
+];
+
+function surroundings(bits: 16 | 32, code: number, codeBase: number, { name, edges }: DataChoice, stack: LocalName): Surroundings {
+  const data = localSelector(name);
+  return {
+    bits, codeBase, edges, dataBase: localSegments[name].base,
+    selectors: [data, code, localSelector(stack), data, 0, data],
+  };
+}
+
+/** 16-bit code with 16-bit stacks, and data segments with limits. */
+const groups16 = elsewhere('16-bit', (random) => {
+  const data = random.pick(data16);
+  const code = random.pick(['code16', 'code16', 'code16Short'] as const);
+  return surroundings(16, localSelector(code), Place.codePage, data, random.oneIn(2) ? data.name : 'data16');
+});
+
+/** 32-bit code with data segments that end. */
+const groupsSegmented = elsewhere('segmented', (random) => {
+  const data = random.pick(data32);
+  const short = random.oneIn(2);
+  const stack = data.name === 'readOnly' ? 'down32' : data.name;
+  return surroundings(32, short ? localSelector('code32Short') : Selector.code, short ? Place.codePage : 0, data, stack);
+});
+
+/** Both. */
+export const segmentedGroups: readonly Group[] = [...groups16, ...groupsSegmented];

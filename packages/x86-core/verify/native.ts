@@ -13,7 +13,7 @@ import { Oracle } from './oracle.js';
 import { Random } from './random.js';
 import { sequenceUndefined } from './sequence-cases.js';
 import { type EngineFactory, Subject, interpreterEngine, referenceEngine } from './subject.js';
-import { isUndefined, undefinedFlags } from './undefined.js';
+import { isUndefined, leavesHalf, undefinedFlags } from './undefined.js';
 import { type Group, transcendentalGroups } from './x87-cases.js';
 
 const batchSize = 10_000;
@@ -33,7 +33,7 @@ const show = Number(option('show', '3'));
 /** What differs, or nothing when the case proves nothing or only a permitted difference is there. */
 export function judge(group: Group, before: CaseView, real: CaseView, ours: CaseView): string[] {
   if (isUndefined(group.name, before)) return [];
-  const found = differences(real, ours, undefinedFlags(group.name, before) | sequenceUndefined(before));
+  const found = differences(real, ours, undefinedFlags(group.name, before) | sequenceUndefined(before), leavesHalf(group.name, real));
   return found.length > 0 && transcendentalGroups.includes(group) && withinOneUnit(real, ours) ? [] : found;
 }
 

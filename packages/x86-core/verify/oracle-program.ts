@@ -8,7 +8,7 @@
  * registers, x87 image, trap number, error code, CR2. The handler never returns; it goes on with the next case.
  */
 import { AssemblyState } from '@defasm/core';
-import { Case, Place, int3, readOnlyPattern } from './case.js';
+import { Case, type LocalSegment, Place, Selector, int3, localSegments, readOnlyPattern } from './case.js';
 
 const pageBytes = 0x1000;
 const text = 0x0804_8000;
@@ -23,12 +23,18 @@ const alternateStackBytes = 0x1_0000;
 const variables = 0x2700_0000;
 const current = variables;
 const end = variables + 4;
+/** Far pointer to the case's start. */
 const target = variables + 8;
-const stackArgument = variables + 16;
-const actionArgument = variables + 32;
+/** ESP and SS for LSS, EBX and DS for the last steps. */
+const stackPointer = variables + 16;
+const lastEbx = variables + 24;
+const lastDs = variables + 28;
+const stackArgument = variables + 32;
+const actionArgument = variables + 48;
+const segmentArgument = variables + 80;
 
 // Linux i386 system calls, signals, and the flags of sigaction
-const sys = { exit: 1, read: 3, write: 4, rtSigaction: 174, sigaltstack: 186 };
+const sys = { exit: 1, read: 3, write: 4, modifyLdt: 123, rtSigaction: 174, sigaltstack: 186 };
 const signals = { ill: 4, trap: 5, bus: 7, fpe: 8, segv: 11 };
 const saSiginfo = 0x4;
 const saOnstack = 0x0800_0000;
@@ -40,14 +46,25 @@ const autoDisarm = 0x8000_0000;
 /** The handler's third argument, on its stack, points to a ucontext with these fields. */
 const frameContext = 12;
 const context = {
-  gs: 20, fs: 24, es: 28, ds: 32, edi: 36, esi: 40, ebp: 44, esp: 48, ebx: 52, edx: 56, ecx: 60, eax: 64,
+  gs: 20, fs: 24, es: 28, ds: 32, cs: 80, ss: 92, edi: 36, esi: 40, ebp: 44, esp: 48, ebx: 52, edx: 56, ecx: 60, eax: 64,
   vector: 68, errorCode: 72, eip: 76, eflags: 84, fpstate: 96, cr2: 104,
 };
 /** In the state that `fpstate` points to, the FXSAVE image follows the FSAVE one. */
 const fpstateFxsave = 112;
 
+/** modify_ldt: write an entry, 16 bytes of struct user_desc. */
+const writeLdt = 0x11;
+const userDescBytes = 16;
+
+/** The flags word of struct user_desc. */
+function userDescFlags(segment: LocalSegment): number {
+  const contents = { data: 0, down: 1, code: 2 }[segment.kind];
+  return (segment.big ? 1 : 0) | (contents << 1) | (segment.restricted ? 8 : 0) | (segment.pages ? 16 : 0) | (segment.absent ? 32 : 0);
+}
+
 const registers = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
 const ebx = 3;
+const esp = 4;
 
 function source(): string {
   const install = (signal: number): string => `
@@ -65,6 +82,16 @@ function source(): string {
   const keep = (field: number, to: number): string => `
     mov ${field}(%eax), %edx
     mov %edx, ${to}(%ebx)`;
+  const describe = (segment: LocalSegment, index: number): string => `
+    movl $${index}, ${segmentArgument}
+    movl $${segment.base}, ${segmentArgument + 4}
+    movl $${segment.limit}, ${segmentArgument + 8}
+    movl $${userDescFlags(segment)}, ${segmentArgument + 12}
+    mov $${sys.modifyLdt}, %eax
+    mov $${writeLdt}, %ebx
+    mov $${segmentArgument}, %ecx
+    mov $${userDescBytes}, %edx
+    int $0x80`;
   const keepSelector = (field: number, to: number): string => `
     mov ${field}(%eax), %dx
     mov %dx, ${to}(%ebx)`;
@@ -87,7 +114,7 @@ function source(): string {
     ${keep(context.vector, Case.vector)}
     ${keep(context.errorCode, Case.errorCode)}
     ${keep(context.cr2, Case.cr2)}
-    ${(['es', 'ds', 'fs', 'gs'] as const).map((name, i) => keepSelector(context[name], Case.selectors + 2 * i)).join('')}
+    ${(['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const).map((name, i) => keepSelector(context[name], Case.selectors + 2 * i)).join('')}
     mov ${context.fpstate}(%eax), %esi
     add $${fpstateFxsave}, %esi
     lea ${Case.fxsave}(%ebx), %edi
@@ -114,7 +141,7 @@ start:
     mov $${int3}, %al
     mov $${pageBytes}, %ecx
     rep stosb
-    movl $${Place.code}, ${target}
+    ${Object.values(localSegments).map(describe).join('')}
 
     # bring the read-only page in, so that a write there meets a page that is present
     mov ${Place.readOnlyPage}, %eax
@@ -141,6 +168,9 @@ next:
     cmp ${end}, %ebx
     jae done
 
+    # the handler's frame may have left anything in ES
+    mov $${Selector.data}, %eax
+    mov %ax, %es
     # a clean data page with the case's window, and the instruction
     mov $${Place.dataPage}, %edi
     xor %eax, %eax
@@ -154,18 +184,34 @@ next:
     mov $${Case.codeBytes / 4}, %ecx
     rep movsl
 
-    # segment registers outlive a case
-    xor %eax, %eax
-    mov %ax, %fs
-    mov %ax, %gs
-
     # the state; nothing behind popf touches the flags
     fxrstor ${Case.fxsave}(%ebx)
+    mov ${Case.eip}(%ebx), %eax
+    mov %eax, ${target}
+    mov ${Case.selectors + 2}(%ebx), %ax
+    mov %ax, ${target + 4}
+    mov ${4 * esp}(%ebx), %eax
+    mov %eax, ${stackPointer}
+    mov ${Case.selectors + 4}(%ebx), %ax
+    mov %ax, ${stackPointer + 4}
+    mov ${4 * ebx}(%ebx), %eax
+    mov %eax, ${lastEbx}
+    mov ${Case.selectors + 6}(%ebx), %ax
+    mov %ax, ${lastDs}
+    mov ${Case.selectors}(%ebx), %es
+    mov ${Case.selectors + 8}(%ebx), %fs
+    mov ${Case.selectors + 10}(%ebx), %gs
     lea ${Case.eflags}(%ebx), %esp
     popf
-    ${registers.map((_, i) => i).filter((i) => i !== ebx).map(load).join('')}
-    ${load(ebx)}
-    jmp *${target}
+    ${registers.map((_, i) => i).filter((i) => i !== ebx && i !== esp).map(load).join('')}
+    # lss stackPointer, %esp
+    .byte 0x0f, 0xb2, 0x25
+    .long ${stackPointer}
+    mov %cs:${lastEbx}, %ebx
+    mov %cs:${lastDs}, %ds
+    # ljmp *%cs:target
+    .byte 0x2e, 0xff, 0x2d
+    .long ${target}
 
 done:
     mov $${buffer}, %esi

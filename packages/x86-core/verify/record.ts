@@ -12,7 +12,7 @@ import { Oracle } from './oracle.js';
 import { Random } from './random.js';
 import { sequenceUndefined } from './sequence-cases.js';
 import { formatCase } from './table.js';
-import { isUndefined, undefinedFlags } from './undefined.js';
+import { isUndefined, leavesHalf, undefinedFlags } from './undefined.js';
 import type { Group } from './x87-cases.js';
 
 /** Cases tried per group, kept per kind of case, and kept at least. */
@@ -45,7 +45,7 @@ const fields: readonly (readonly [number, number])[] = [
 
 /** Compare what the answers say, leaving out what a field that does not matter carries along. */
 function sameAnswer(after: CaseView, changed: CaseView, offset: number, length: number): boolean {
-  const ranges: readonly (readonly [number, number])[] = [[0, Case.selectors + 8], [Case.fxsave, 5], [Case.fxsave + Fx.st, 128], [Case.window, Place.windowBytes]];
+  const ranges: readonly (readonly [number, number])[] = [[0, Case.cr2 + 4], [Case.selectors, Case.selectorBytes], [Case.fxsave, 5], [Case.fxsave + Fx.st, 128], [Case.window, Place.windowBytes]];
   for (const [start, count] of ranges) {
     for (let i = start; i < start + count; i++) {
       if (i >= offset && i < offset + length) continue;
@@ -110,7 +110,7 @@ function record(oracle: Oracle, group: Group, seed: number): string[] {
   const chosen: number[] = [];
   const rest: number[] = [];
   for (let i = 0; i < tried; i++) {
-    if (isUndefined(group.name, all.at(i))) continue;
+    if (isUndefined(group.name, all.at(i)) || leavesHalf(group.name, answers.at(i))) continue;
     const kind = kindOf(all.at(i), answers.at(i));
     const seen = kinds.get(kind) ?? 0;
     kinds.set(kind, seen + 1);

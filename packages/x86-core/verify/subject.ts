@@ -9,9 +9,9 @@ import { SteppingEngine } from '../src/engine.js';
 import { InterpreterEngine } from '../src/interpreter/engine.js';
 import { readEflags, writeEflags } from '../src/flags.js';
 import { Processor } from '../src/processor.js';
-import { Cr0, Cr4, Layout, SegmentField, SegmentRegister, State } from '../src/state.js';
+import { Access, Cr0, Cr4, Layout, SegmentField, SegmentRegister, State } from '../src/state.js';
 import '../src/semantics/index.js';
-import { Case, type CaseView, Fx, Place, Selector, int3, readOnlyPattern } from './case.js';
+import { Case, type CaseView, Fx, type LocalSegment, Place, Selector, int3, localSegments, readOnlyPattern } from './case.js';
 
 const pageBytes = 0x1000;
 /** Physical pages, by what they hold. */
@@ -19,12 +19,29 @@ const Page = { directory: 1, codeTable: 2, dataTable: 3, systemTable: 4, code: 5
 const memoryPages = (Layout.physical + Page.count * pageBytes) / 65536;
 const systemLinear = 0xfff0_0000;
 const idtOffset = 0x800;
+const ldtOffset = 0x400;
+/** Parts of a selector. */
+const rpl = 3;
+const inLocalTable = 4;
 /** Sixteen descriptors, as many as Linux has. */
 const gdtLimit = 0x7f;
 const pte = { present: 1, writable: 2, user: 4, accessed: 32, dirty: 64 };
 const exitSelector = 0x10;
 const interruptGate32 = 0x8e00;
 const dplShift = 13;
+/** Nobody looks at this selector. */
+const ldtSelector = 0x50;
+const ldtType = 2;
+
+/** High word of a local segment's descriptor, as Linux makes it: DPL 3, accessed. */
+function localHigh(segment: LocalSegment): number {
+  const type = { data: 0, down: 4, code: 8 }[segment.kind] | (segment.restricted ? 0 : 2) | 1;
+  return (
+    (segment.base & 0xff00_0000) | ((segment.base >>> 16) & 0xff) | (segment.limit & 0xf_0000) | (type << 8) | Access.notSystem |
+    (3 << dplShift) | (segment.absent ? 0 : Access.present) | (segment.big ? Access.big : 0) | (segment.pages ? Access.granular : 0)
+  );
+}
+
 /** Vectors a user program may call: INT3, INTO, Linux's system call. */
 const userVectors = [3, 4, 0x80];
 const flatLimitLow = 0xffff;
@@ -86,6 +103,14 @@ export class Subject {
       this.#write32(Page.system, selector & ~7, flatLimitLow);
       this.#write32(Page.system, (selector & ~7) + 4, high);
     }
+    const locals: readonly LocalSegment[] = Object.values(localSegments);
+    locals.forEach((segment, i) => {
+      const high = localHigh(segment);
+      this.#write32(Page.system, ldtOffset + 8 * i, ((segment.base & 0xffff) << 16) | (segment.limit & 0xffff));
+      this.#write32(Page.system, ldtOffset + 8 * i + 4, high);
+    });
+    const ldtr = (State.segments + SegmentRegister.ldtr * SegmentField.size) >> 2;
+    this.#cpu.i32.set([ldtSelector, systemLinear + ldtOffset, 8 * locals.length - 1, Access.present | (ldtType << 8)], ldtr);
     for (let vector = 0; vector < 256; vector++) {
       const dpl = userVectors.includes(vector) ? 3 : 0;
       this.#write32(Page.system, idtOffset + 8 * vector, exitSelector << 16);
@@ -98,13 +123,20 @@ export class Subject {
     u8.fill(int3, code, code + pageBytes);
   }
 
-  #setSegment(register: number, selector: number, access: number): void {
+  /** Load a segment register's cache from the tables we wrote. */
+  #setSegment(register: number, selector: number): void {
     const at = (State.segments + register * SegmentField.size) >> 2;
-    const { i32 } = this.#cpu;
+    const { i32, view } = this.#cpu;
     i32[at] = selector;
-    i32[at + 1] = 0;
-    i32[at + 2] = access === 0 ? 0 : -1;
-    i32[at + 3] = access;
+    i32.fill(0, at + 1, at + 4);
+    if ((selector & ~rpl) === 0) return;
+    const table = Layout.physical + Page.system * pageBytes + (selector & inLocalTable ? ldtOffset : 0) + (selector & ~7);
+    const low = view.getUint32(table, true);
+    const high = view.getUint32(table + 4, true);
+    const limit = (low & 0xffff) | (high & 0xf_0000);
+    i32[at + 1] = (low >>> 16) | ((high & 0xff) << 16) | (high & 0xff00_0000);
+    i32[at + 2] = high & Access.granular ? (limit << 12) | 0xfff : limit;
+    i32[at + 3] = high & accessMask;
   }
 
   /** Run a case and put what came out into its place. */
@@ -119,13 +151,9 @@ export class Subject {
     u8.set(c.code, code);
     if (cpu.codePages[Page.code] !== 0) cpu.bus.onCodeWrite(Page.code * pageBytes + (Place.code - Place.codePage), Case.codeBytes);
     for (let r = 0; r < 8; r++) i32[(State.gpr >> 2) + r] = c.register(r);
-    this.#setSegment(SegmentRegister.cs, Selector.code, userCode & accessMask);
-    for (const register of [SegmentRegister.ss, SegmentRegister.ds, SegmentRegister.es]) {
-      this.#setSegment(register, Selector.data, userData & accessMask);
-    }
-    for (const register of [SegmentRegister.fs, SegmentRegister.gs]) this.#setSegment(register, 0, 0);
+    for (let register = 0; register < 6; register++) this.#setSegment(register, c.selector(register));
     writeEflags(i32, c.word(Case.eflags));
-    i32[State.eip >> 2] = Place.code;
+    i32[State.eip >> 2] = c.word(Case.eip);
     this.#loadX87(c);
     cpu.updateMode();
     i32[State.budget >> 2] = budget;
@@ -144,9 +172,9 @@ export class Subject {
     c.setWord(Case.vector, cpu.pendingExit < 0 ? endless : exit.vector);
     c.setWord(Case.errorCode, exit.hasErrorCode ? exit.errorCode : 0);
     c.setWord(Case.cr2, i32[State.cr2 >> 2]!);
-    [SegmentRegister.es, SegmentRegister.ds, SegmentRegister.fs, SegmentRegister.gs].forEach((register, i) => {
-      c.view.setUint16(Case.selectors + 2 * i, i32[(State.segments + register * SegmentField.size) >> 2]!, true);
-    });
+    for (let register = 0; register < 6; register++) {
+      c.setSelector(register, i32[(State.segments + register * SegmentField.size) >> 2]!);
+    }
     this.#saveX87(c);
     c.window.set(u8.subarray(window, window + Place.windowBytes));
   }

@@ -10,15 +10,16 @@
  *   @f80=0102…         bytes of the data page from offset f80 on
  *   cw= sw= tw=        x87 control word, status word, tags (a bit per physical register)
  *   st0=3fff:8000…     x87 registers, relative to TOP
- *   es= ds= fs= gs=    selectors (after only)
+ *   cs= ds= …          selectors; those of the local table are told in case.ts
+ *   ip=…               where the instruction is, when not at 10000800 (before only)
  *   +3                 went on 3 bytes further; @10000777 went to that address
  *   #14(4) cr2=…       exception with its error code, at the instruction
  *   undef=10           EFLAGS bits that mean nothing afterwards
  */
+import { selectorNames } from './compare.js';
 import { Case, CaseView, Fx, Place, plainStart, stopVector } from './case.js';
 
 const registerNames = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
-const selectorNames = ['es', 'ds', 'fs', 'gs'];
 const resumeFlag = 0x1_0000;
 const pageFaultVector = 14;
 const withErrorCode = new Set([8, 10, 11, 12, 13, 14, 17]);
@@ -43,6 +44,9 @@ function stateText(c: CaseView, base: CaseView): string[] {
   const out: string[] = [];
   registerNames.forEach((name, r) => {
     if (c.register(r) !== base.register(r)) out.push(`${name}=${hex(c.register(r))}`);
+  });
+  selectorNames.forEach((name, register) => {
+    if (c.selector(register) !== base.selector(register)) out.push(`${name}=${hex(c.selector(register))}`);
   });
   const flags = c.word(Case.eflags) & ~resumeFlag;
   if (flags !== base.word(Case.eflags)) out.push(`fl=${hex(flags)}`);
@@ -75,12 +79,9 @@ function rotated(before: CaseView, after: CaseView): CaseView {
   return turned;
 }
 
-/** Selectors at the start of every case. */
-const startSelectors = [0x2b, 0x2b, 0, 0];
-
 function endText(before: CaseView, after: CaseView): string[] {
   const vector = after.word(Case.vector);
-  const distance = after.word(Case.eip) - Place.code;
+  const distance = after.word(Case.eip) - before.word(Case.eip);
   const out: string[] = [];
   if (vector === stopVector) {
     const to = distance - 1;
@@ -90,10 +91,6 @@ function endText(before: CaseView, after: CaseView): string[] {
     if (distance !== 0) out.push(`eip=${hex(after.word(Case.eip))}`);
     if (vector === pageFaultVector) out.push(`cr2=${hex(after.word(Case.cr2))}`);
   }
-  startSelectors.forEach((start, i) => {
-    const selector = after.view.getUint16(Case.selectors + 2 * i, true);
-    if (selector !== start) out.push(`${selectorNames[i]!}=${hex(selector)}`);
-  });
   return [...out, ...stateText(after, rotated(before, after))];
 }
 
@@ -103,7 +100,8 @@ export function formatCase({ before, after, undefinedFlags }: Recorded): string 
   plainStart(start);
   const code = hexBytes(before.code).replace(/(cc)+$/, '') || 'cc';
   const tail = undefinedFlags ? [`undef=${hex(undefinedFlags)}`] : [];
-  return [code, stateText(before, start).join(' '), [...endText(before, after), ...tail].join(' ')].join(' | ').replace(/ {2}/g, ' ');
+  const place = before.word(Case.eip) === Place.code ? [] : [`ip=${hex(before.word(Case.eip))}`];
+  return [code, [...place, ...stateText(before, start)].join(' '), [...endText(before, after), ...tail].join(' ')].join(' | ').replace(/ {2}/g, ' ');
 }
 
 function parseBytes(text: string): number[] {
@@ -115,6 +113,7 @@ function applyState(c: CaseView, name: string, text: string): boolean {
   const register = registerNames.indexOf(name);
   const value = Number.parseInt(text, 16);
   if (register >= 0) c.setRegister(register, value);
+  else if (selectorNames.includes(name)) c.setSelector(selectorNames.indexOf(name), value);
   else if (name === 'fl') c.setWord(Case.eflags, value);
   else if (name.startsWith('@')) c.window.set(parseBytes(text), Number.parseInt(name.slice(1), 16) - (Place.window & 0xfff));
   else if (name === 'cw') c.setFx16(Fx.control, value);
@@ -139,7 +138,8 @@ export function parseCase(line: string): Recorded {
   plainStart(before);
   before.setCode(parseBytes(code));
   for (const token of words(beforeText)) {
-    if (!applyState(before, ...pairOf(token))) throw new Error(`cannot read ${token} in: ${line}`);
+    if (token.startsWith('ip=')) before.setWord(Case.eip, Number.parseInt(token.slice(3), 16));
+    else if (!applyState(before, ...pairOf(token))) throw new Error(`cannot read ${token} in: ${line}`);
   }
   const tokens = words(afterText);
   const status = tokens.find((token) => token.startsWith('sw='));
@@ -148,19 +148,17 @@ export function parseCase(line: string): Recorded {
   if (status !== undefined) applyState(turn, ...pairOf(status));
   const after = rotated(before, turn);
   let undefinedFlags = 0;
-  startSelectors.forEach((start, i) => after.view.setUint16(Case.selectors + 2 * i, start, true));
   for (const token of tokens) {
     const [name, value] = pairOf(token);
-    if (token.startsWith('+')) end(after, stopVector, Place.code + Number(token.slice(1)) + 1);
+    if (token.startsWith('+')) end(after, stopVector, before.word(Case.eip) + Number(token.slice(1)) + 1);
     else if (token.startsWith('@') && !token.includes('=')) end(after, stopVector, Number.parseInt(token.slice(1), 16) + 1);
     else if (token.startsWith('#')) {
       const [, vector, error] = /^#(\d+)(?:\((.*)\))?$/.exec(token)!;
-      end(after, Number(vector), Place.code);
+      end(after, Number(vector), before.word(Case.eip));
       after.setWord(Case.errorCode, error === undefined ? 0 : Number.parseInt(error, 16));
     } else if (name === 'eip') after.setWord(Case.eip, Number.parseInt(value, 16));
     else if (name === 'cr2') after.setWord(Case.cr2, Number.parseInt(value, 16));
     else if (name === 'undef') undefinedFlags = Number.parseInt(value, 16);
-    else if (selectorNames.includes(name)) after.view.setUint16(Case.selectors + 2 * selectorNames.indexOf(name), Number.parseInt(value, 16), true);
     else if (!applyState(after, name, value)) throw new Error(`cannot read ${token} in: ${line}`);
   }
   return { before, after, undefinedFlags };

@@ -101,7 +101,8 @@ function fill(cpu: Processor, target: number, bytes: number, size: number): void
 
 
 /**
- * SCAS: skip the elements that do not end the search. One is always left to the element-wise way, which sets the flags.
+ * SCAS: skip the elements that do not end the search. The flags are those of the last one skipped, for an interrupt or
+ * a page fault may come before the next.
  */
 function skipScan(cpu: Processor, insn: Instruction, most: number): number {
   const { i32, u8, view } = cpu;
@@ -126,5 +127,23 @@ function skipScan(cpu: Processor, insn: Instruction, most: number): number {
   if (skipped <= 0) return 0;
   i32[ECX] = i32[ECX]! - skipped;
   i32[EDI] = i32[EDI]! + skipped * size;
+  setCompareFlags(cpu, host + (skipped - 1) * size, size);
   return skipped;
+}
+
+const adjustBit = 0x10;
+
+/** The lazy flags of accumulator minus memory element, as the element-wise way leaves them (see flags-of.ts). */
+function setCompareFlags(cpu: Processor, host: number, size: number): void {
+  const { i32, u8, view } = cpu;
+  const shift = 32 - 8 * size;
+  const element = size === 1 ? u8[host]! : size === 2 ? view.getUint16(host, true) : view.getInt32(host, true);
+  const x = element << shift;
+  const sum = i32[GPR]! << shift;
+  const result = ((sum - x) | 0) >> shift;
+  const adjust = size === 4 ? 0 : (element ^ i32[GPR]! ^ result) & adjustBit;
+  i32[State.flagZero >> 2] = result;
+  i32[State.flagSign >> 2] = result;
+  i32[State.flagAddend >> 2] = x | (adjust >> 1);
+  i32[State.flagSum >> 2] = sum | adjust;
 }
