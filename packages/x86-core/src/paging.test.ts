@@ -39,6 +39,7 @@ const tableEntry = (base: number, linear: number): number => cpu.i32[(base >>> 2
 
 beforeEach(() => {
   resetProtected(cpu);
+  cpu.codePages.fill(0);
   cpu.bus.onCodeWrite = () => undefined;
   deviceLog.length = 0;
 });

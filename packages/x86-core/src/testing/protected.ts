@@ -93,7 +93,6 @@ export function setDescriptor(cpu: Processor, selector: number, spec: Descriptor
 /** Back to the state that all tests start from: protected mode, level 0, paging off, all RAM zero but the tables. */
 export function resetProtected(cpu: Processor): void {
   cpu.mmu.flushAll(true);
-  cpu.codePages.fill(0);
   cpu.u8.fill(0, Layout.physical, Layout.physical + cpu.physicalBytes);
   cpu.i32.fill(0, Layout.state >> 2, (Layout.state + 0x1000) >> 2);
   const { i32 } = cpu;
