@@ -8,6 +8,7 @@ export { EXIT_PRICE, TICKS_PER_LOOK } from './run-loop.js';
 export { HostCounters, vectorName, type HostStatistics } from './counters.js';
 export { LguestError, type LguestErrorCode } from './error.js';
 export { MIN_CLOCKEVENT_NS } from './clock.js';
+export { firstKinds, traceKind } from './trace-kinds.js';
 export { formatTraceEvent, type TraceEvent, type TraceListener } from './trace.js';
 export type {
   ExitEvent, FillEvent, HypercallEvent, InterruptEvent, KillEvent, PortEvent, RaiseEvent, ReflectEvent,

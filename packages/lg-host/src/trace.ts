@@ -85,7 +85,7 @@ function hex(value: number): string {
 
 /**
  * One line for an event. Exits, hypercalls and interrupts come out in the words of the recordings people have made of
- * lguest's own Host (`trap N err E eip CS:EIP …`, `hc N …`, `irq N eip …`), so that the two can be compared.
+ * lguest's own Host (`trap N err E eip CS:EIP …`, `hc N …`, `ahc N …` for those from the ring, `irq N eip …`), so that the two can be compared.
  */
 export function formatTraceEvent(event: TraceEvent): string {
   switch (event.type) {
@@ -93,7 +93,7 @@ export function formatTraceEvent(event: TraceEvent): string {
       return `trap ${event.vector} err ${event.errorCode.toString(16)} eip ${event.cs.toString(16).padStart(4, '0')}:` +
         `${hex(event.eip)} esp ${hex(event.esp)} cr2 ${hex(event.cr2)} eax ${hex(event.eax)} edx ${hex(event.edx)}`;
     case 'hypercall':
-      return `${event.async ? 'async' : 'hc'} ${event.number} ${event.arguments.map(hex).join(' ')} eip ${hex(event.eip)}` +
+      return `${event.async ? 'ahc' : 'hc'} ${event.number} ${event.arguments.map(hex).join(' ')} eip ${hex(event.eip)}` +
         ` ${hypercallNames[event.number] ?? 'unknown'}`;
     case 'reflect':
       return `reflect ${event.vector} err ${event.errorCode.toString(16)} eip ${hex(event.eip)}`;
