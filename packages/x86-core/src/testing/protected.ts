@@ -24,7 +24,7 @@ export const Sel = {
 /** Type bits for descriptor(). */
 export const Type = {
   code: 0x1a, data: 0x12, readOnly: 0x10, executeOnly: 0x18, conforming: 0x1e, expandDown: 0x16,
-  tss16: 1, ldt: 2, callGate16: 4, taskGate: 5, interrupt16: 6, trap16: 7, tss32: 9, callGate32: 12, interrupt: 14, trap: 15,
+  tss16: 1, ldt: 2, callGate16: 4, taskGate: 5, interrupt16: 6, trap16: 7, tss32: 9, tss32Busy: 11, callGate32: 12, interrupt: 14, trap: 15,
 } as const;
 
 export interface DescriptorSpec {
@@ -109,7 +109,7 @@ export function resetProtected(cpu: Processor): void {
     [Sel.code0, { type: Type.code }], [Sel.data0, { type: Type.data }],
     [Sel.code1, { type: Type.code, dpl: 1 }], [Sel.data1, { type: Type.data, dpl: 1 }],
     [Sel.code3, { type: Type.code, dpl: 3 }], [Sel.data3, { type: Type.data, dpl: 3 }],
-    [Sel.tss, { type: Type.tss32, base: At.tss, limit: 0x67 }],
+    [Sel.tss, { type: Type.tss32Busy, base: At.tss, limit: 0x67 }],
     [Sel.tss2, { type: Type.tss32, base: At.tss2, limit: 0x67, dpl: 3 }],
     [Sel.tss16, { type: Type.tss16, base: At.tss16, limit: 0x2b, dpl: 3, big: false }],
     [Sel.ldt, { type: Type.ldt, base: At.ldt, limit: 0x1f }],
@@ -130,7 +130,6 @@ export function resetProtected(cpu: Processor): void {
   // the I/O permission map would start beyond the limit: no ports for anybody
   poke16(cpu, At.tss + 102, 0x68);
   useSegment(cpu, SegmentRegister.tr, Sel.tss);
-  i32[(State.segments >> 2) + 4 * SegmentRegister.tr + 3]! |= 2 << 8;
   enterLevel(cpu, 0);
 }
 
