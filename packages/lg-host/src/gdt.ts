@@ -54,7 +54,7 @@ export class GuestGdt {
     );
   }
 
-  /*M:110
+  /*M:210
    * What could a Guest do with a system descriptor? A call gate to a ring-0 selector would be caught by the privilege
    * checks, since all its code segments are in ring 1 or above. A task segment is another matter: a far jump to one
    * loads every register from memory, the page directory among them, and the CPU believes what it reads. lguest relied

@@ -65,7 +65,7 @@ export class GuestIdt {
    * TS bit. And the hypercall. Above the exceptions only the system call may go direct.
    */
 
-  /*M:100
+  /*M:200
    * A Guest that is careful can have its interrupt gates go direct, too: it declares them trap gates, and points them
    * at a few instructions inside its noirq range that clear irq_enabled by themselves. Nothing can come between the
    * trap and the clearing, and what an interrupt gate is for has happened.

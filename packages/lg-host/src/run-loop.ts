@@ -23,7 +23,7 @@ import { inNoirqRange, interruptPending, tryDeliverInterrupt, unblockedInterrupt
  */
 export const EXIT_PRICE = 256;
 
-/*M:120
+/*M:220
  * What is time to a Guest that does nothing?
  *
  * Suppose the page fault handler's own page is missing, and the stack is mapped in a circle. Every attempt to run ends
