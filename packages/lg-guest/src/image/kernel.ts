@@ -35,7 +35,7 @@ import { arithmetic, blockMoves, cpuidRead } from '../shim/instructions.js';
 import { interruptFlag } from '../shim/interrupt-flag.js';
 import * as pagingBits from '../shim/paging-bits.js';
 import { switchStacks, switchTo } from '../shim/switch.js';
-import { tables } from '../shim/tables.js';
+import { tables, useSegments } from '../shim/tables.js';
 import { BREAKPOINT, trapEntry, trapStubs } from '../shim/traps.js';
 import { userCopy } from '../shim/user-copy.js';
 import { bench } from '../user/bench.js';
@@ -47,7 +47,7 @@ import { labelsOf, link, type Linked, type Unit } from './assemble.js';
 import { writeElf } from './elf.js';
 
 const kernelAssembly: readonly Unit[] = [
-  entry, hypercall, interruptFlag, trapStubs, trapEntry, switchStacks, userCopy, blockMoves, arithmetic, cpuidRead,
+  entry, hypercall, interruptFlag, useSegments, trapStubs, trapEntry, switchStacks, userCopy, blockMoves, arithmetic, cpuidRead,
 ];
 const kernelSources: readonly Source[] = [
   frameStruct, library, hypercallRing, tables, switchTo, frames, pageTables, faults, traps, tasks, scheduler, clock, bus, virtqueue,

@@ -6,7 +6,21 @@
  * which the Host must see because they switch interrupts off, except the system call's. That is a trap gate, and the
  * Host lets those go straight from the CPU to us.
  */
+import { GUEST_USER_DS } from '@lguest/lg-host/abi';
+import type { Unit } from '../image/assemble.js';
 import { source } from '../language/b.js';
+
+/** useSegments(): from here on ds and es are the flat user segment, as the entry code expects. */
+export const useSegments: Unit = {
+  name: 'use-segments',
+  text: `
+useSegments:
+  mov $${GUEST_USER_DS}, %eax
+  mov %eax, %ds
+  mov %eax, %es
+  ret
+`,
+};
 
 /** loadSegments(), loadTraps(). */
 export const tables = source('tables')`
@@ -28,6 +42,7 @@ function loadSegments() {
   hypercall(LHCALL_LOAD_GDT_ENTRY, GDT_ENTRY_KERNEL_DS, FLAT_LOW, FLAT_KERNEL_DATA, 0);
   hypercall(LHCALL_LOAD_GDT_ENTRY, GDT_ENTRY_USER_CS, FLAT_LOW, FLAT_USER_CODE, 0);
   hypercall(LHCALL_LOAD_GDT_ENTRY, GDT_ENTRY_USER_DS, FLAT_LOW, FLAT_USER_DATA, 0);
+  useSegments();
 }
 
 // A thread's own segment begins at base and is one page long; its other two are left empty.

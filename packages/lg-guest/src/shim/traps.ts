@@ -10,7 +10,7 @@
  * noirq_start and noirq_end: no interrupt is delivered to an eip in it.
  */
 import {
-  FIRST_EXTERNAL_VECTOR, GUEST_KERNEL_DS, LGUEST_IRQS, LguestDataOffset, SYSCALL_VECTOR, USER_PL, X86_EFLAGS_IF,
+  FIRST_EXTERNAL_VECTOR, GUEST_USER_DS, LGUEST_IRQS, LguestDataOffset, SYSCALL_VECTOR, USER_PL, X86_EFLAGS_IF,
 } from '@lguest/lg-host/abi';
 import type { Unit } from '../image/assemble.js';
 import { frameOffset } from './frame.js';
@@ -23,13 +23,33 @@ export const BREAKPOINT = 3;
 const enabled = `lguestData+${LguestDataOffset.irqEnabled}`;
 const pending = `lguestData+${LguestDataOffset.irqPending}`;
 
-const save = `
-  pusha
-  push %ds
-  push %es
-  mov $${GUEST_KERNEL_DS}, %ebx
+/**
+ * Save the registers and make sure of ds and es. User space may load anything there, but nearly always has the flat
+ * user segment, which serves the kernel just as well: then there is nothing to load here and nothing to put back. (The
+ * kernel runs with it always. `pusha` would be shorter; single pushes are faster, on this CPU and on most.)
+ */
+const save = (label: string): string => `
+  push %eax
+  push %ecx
+  push %edx
+  push %ebx
+  push $0
+  push %ebp
+  push %esi
+  push %edi
+  mov %ds, %ebx
+  mov %es, %esi
+  push %ebx
+  push %esi
+  cmp %ebx, %esi
+  jne ${label}
+  cmp $${GUEST_USER_DS}, %ebx
+  je ${label}0
+${label}:
+  mov $${GUEST_USER_DS}, %ebx
   mov %ebx, %ds
   mov %ebx, %es
+${label}0:
   cld`;
 
 /** One stub per vector: it makes the frame look the same for all, with a zero where there is no error code. */
@@ -51,7 +71,7 @@ trapStubs: .long ${[...vectors.slice(0, BREAKPOINT), -1, ...vectors.slice(BREAKP
 export const trapEntry: Unit = {
   name: 'trap-entry',
   text: `
-trapEntry:${save}
+trapEntry:${save('L5')}
   push %esp                    # the frame is the handler's argument
   call handleTrap
   add $4, %esp
@@ -66,7 +86,7 @@ syscallDirect:                 # int $0x80: a trap gate, so it comes from the CP
   push $${SYSCALL_VECTOR}
 L0:
   movl $0, %ss:${enabled}      # %ds is still the user's, %ss is ours
-${save}
+${save('L6')}
   incl systemCalls
   cmp syscallCount, %eax
   jae L1
@@ -98,9 +118,24 @@ L3:
   call irqDisable
   jmp returnFromTrap
 L4:
-  pop %es
-  pop %ds
-  popa
+  pop %esi
+  pop %ebx
+  cmp %ebx, %esi
+  jne L7
+  cmp $${GUEST_USER_DS}, %ebx
+  je L8
+L7:
+  mov %esi, %es
+  mov %ebx, %ds
+L8:
+  pop %edi
+  pop %esi
+  pop %ebp
+  add $4, %esp
+  pop %ebx
+  pop %edx
+  pop %ecx
+  pop %eax
   add $8, %esp                 # vector and error code
   push %eax
   mov 12(%esp), %eax           # the flags iret will load
