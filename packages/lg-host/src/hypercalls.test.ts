@@ -193,6 +193,12 @@ describe('SHUTDOWN', () => {
     expect(other.guest.shutdown?.message).toBe('BB');
   });
 
+  it('restarts without a message, as Linux does, wherever its null pointer points', () => {
+    const { guest } = initializedGuest();
+    hypercall(guest, abi.LHCALL_SHUTDOWN, 0x4000_0000, abi.SHUTDOWN_RESTART);
+    expect(guest.shutdown).toEqual({ restart: true, message: '' });
+  });
+
   it('does not hand control characters to people’s terminals', () => {
     const { guest, memory } = initializedGuest();
     write(memory, 0x9000, 'a\u001b[31m\u009b\u007fb\n');
