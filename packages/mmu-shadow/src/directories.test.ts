@@ -1,7 +1,7 @@
 /* Several address spaces: the cache of directories, the kernel's tables that they share, and running out of frames. */
 import { describe, expect, it } from 'vitest';
 import { MmuShadowError } from './error.js';
-import { MINIMUM_FRAMES } from './shadow-page-tables.js';
+import { MINIMUM_FRAMES } from './options.js';
 import { KERNEL, USER, World, WINDOW, type WorldOptions } from './world.test-support.js';
 
 const TEXT = 0x0040_0000;

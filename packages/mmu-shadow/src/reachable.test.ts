@@ -78,7 +78,9 @@ class Model {
         this.#write(this.#directoryEntry(d, region), table * PAGE_SIZE | P | W | U | A);
       });
     }
-    TABLE_PAGES.forEach((page, i) => this.#write(this.#tableEntry(page, INDICES[0]!), (24 + i) * PAGE_SIZE | P | W | U));
+    TABLE_PAGES.forEach((page, i) => {
+      this.#write(this.#tableEntry(page, INDICES[0]!), (24 + i) * PAGE_SIZE | P | W | U);
+    });
     this.#switch(0);
   }
 

@@ -14,28 +14,19 @@
  * spoke.
  */
 import { DirectoryCache } from './directory-cache.js';
-import { Entry, FaultCode, hex, PAGE_SIZE, PAGE_WORDS, shadowOf, shadowOfNew, SOURCE_MASK } from './entries.js';
+import { Entry, FaultCode, hex, PAGE_SIZE, shadowOf, shadowOfNew, SOURCE_MASK } from './entries.js';
 import { MmuShadowError } from './error.js';
 import { BAD_ENTRY, GuestTables, NOWHERE } from './guest-tables.js';
 import type { FrameAllocator, GuestMemory, ShadowOptions, TlbControl } from './interfaces.js';
-import { MAX_SLOTS, NO_SLOT, NO_SOURCE, ShadowTables } from './shadow-tables.js';
+import { checkOptions, DEFAULT_DIRECTORIES } from './options.js';
+import { NO_SLOT, NO_SOURCE, ShadowTables } from './shadow-tables.js';
 import { newStats, type ShadowStats } from './stats.js';
 
 const { present, writable, user, accessed, dirty } = Entry;
 
-/** Directories kept when nothing else is said: see the README for how it was chosen. */
-export const DEFAULT_DIRECTORIES = 32;
-
-/**
- * The fewest frames that will do: two PAE directories with their window tables (one of them being switched to), and
- * enough page tables for whatever a single instruction can touch, so that a Guest gets on, however slowly.
- */
-export const MINIMUM_FRAMES = 32;
-
 const TWO_LEVEL_ENTRIES = 1024;
 const PAE_POINTERS = 4;
 const PAE_ENTRIES = 512;
-const QUARTER_BYTES = 2 ** 30;
 /** Where identity-mapped tables would lie: nowhere. All of them have the same source. */
 const LINEAR_SOURCE = present | writable;
 
@@ -489,34 +480,3 @@ export class ShadowPageTables {
     return false;
   }
 }
-
-function checkOptions(options: ShadowOptions, directories: number, maxFrames: number): void {
-  const { guest, frames, memory, switcher } = options;
-  const bad = (message: string): never => {
-    throw new MmuShadowError('bad-option', message);
-  };
-  if (!Number.isInteger(guest.limit / PAGE_SIZE) || guest.limit <= 0 || guest.limit >= 2 ** 32) {
-    bad(`Guest memory of ${guest.limit} bytes: it must be a multiple of ${PAGE_SIZE} below 4 GiB.`);
-  }
-  if (!Number.isInteger(switcher.base / PAGE_SIZE) || switcher.base <= 0 || switcher.base >= 2 ** 32) {
-    bad(`The Switcher window at ${switcher.base} must begin at a multiple of ${PAGE_SIZE} below 4 GiB.`);
-  }
-  if (switcher.base + switcher.frames.length * PAGE_SIZE > 2 ** 32) {
-    bad(`${switcher.frames.length} frames do not fit into the Switcher window at ${hex(switcher.base)}.`);
-  }
-  for (const frame of switcher.frames) {
-    if (!(Number.isInteger(frame) && frame >= 1 && (frame + 1) * PAGE_WORDS <= memory.words.length)) {
-      bad(`There is no machine frame ${frame} to map in the Switcher window.`);
-    }
-  }
-  if (!Number.isInteger(directories) || directories < 1 || directories > MAX_SLOTS) {
-    bad(`directories is ${directories}; it must be a whole number from 1 to ${MAX_SLOTS}.`);
-  }
-  const most = Math.min(maxFrames, frames.available);
-  const windowTables = Math.ceil((2 ** 32 - switcher.base) / QUARTER_BYTES * PAE_ENTRIES);
-  const needed = MINIMUM_FRAMES + 2 * (windowTables - 1);
-  if (most < needed) {
-    throw new MmuShadowError('too-few-frames', `Shadow page tables need ${needed} frames at least; there are ${most}.`);
-  }
-}
-
