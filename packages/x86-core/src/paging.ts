@@ -83,6 +83,8 @@ export class Mmu {
   /** One byte per 4 MiB of linear space: a large page was entered there, so INVLPG has to drop all of it. */
   readonly #largeRegions = new Uint8Array(1024);
 
+  /** What the last fill() found: the error code of a certain page fault, or -1. */
+  missCode = -1;
   /** Error code of the fault that made walk() return -1. */
   #faultCode = 0;
 
@@ -136,17 +138,24 @@ export class Mmu {
 
   /**
    * Try to make the table entry for this address and kind (read or write) at the current privilege plain. 1: it is,
-   * look again. 0: the access has to be done by the slow path, which may fault. Never throws.
+   * look again. 0: the access has to be done by the slow path; if the page forbids it, missCode is its error code,
+   * else -1. Never throws.
    */
   fill(linear: number, kind: number): number {
     const user = this.#i32[State.cpl >> 2] === 3;
     const slot = tableOf(kind, user) + (linear >>> 12);
     const entry = this.#i32[slot]!;
-    // plain already: the access only crosses into the next page
-    if (entry !== absent && (entry & pageMask) === 0) return 0;
-    // a page with decoded code stays slow; no need to walk again
-    if (entry !== absent && (entry & pageMask) !== 0 && this.#bus.codePages[((entry & ~pageMask) ^ linear) - Layout.physical >>> 12] !== 0) return 0;
-    if (this.#walk(linear, kind, user) < 0) return 0;
+    this.missCode = -1;
+    if (entry !== absent) {
+      // plain already: the access only crosses into the next page
+      if ((entry & pageMask) === 0) return 0;
+      // a page with decoded code stays slow; no need to walk again
+      if (this.#bus.codePages[(((entry & ~pageMask) ^ linear) >>> 0) - Layout.physical >>> 12] !== 0) return 0;
+    }
+    if (this.#walk(linear, kind, user) < 0) {
+      this.missCode = this.#faultCode;
+      return 0;
+    }
     return (this.#i32[slot]! & pageMask) === 0 ? 1 : 0;
   }
 

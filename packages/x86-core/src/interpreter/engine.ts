@@ -6,6 +6,7 @@
  */
 import type { Engine } from '../engine.js';
 import { Stepper } from '../engine.js';
+import { Vector } from '../fault.js';
 import type { Processor } from '../processor.js';
 import { Eflags, Layout, Mode, State } from '../state.js';
 import { bulkString } from './bulk.js';
@@ -41,6 +42,9 @@ export class InterpreterEngine implements Engine {
   readonly #stepper: Stepper;
   readonly #plain: Uint16Array;
   readonly #run: RunFunction;
+  /** Error code of a page fault that the generated code has run into, or -1; and where. */
+  #missCode = -1;
+  #missLinear = 0;
   /** Instructions the reference engine executed for us; for statistics. */
   stepped = 0;
 
@@ -54,7 +58,7 @@ export class InterpreterEngine implements Engine {
       env: {
         memory: cpu.memory,
         step: (record: number, pageBase: number) => this.#step(record, pageBase),
-        fill: (linear: number, kind: number) => cpu.mmu.fill(linear, kind),
+        fill: (linear: number, kind: number) => this.#fill(linear, kind),
       },
     });
     this.#run = instance.exports['run'] as RunFunction;
@@ -131,6 +135,23 @@ export class InterpreterEngine implements Engine {
     this.#run(Layout.scratch, pageBase);
   }
 
+  /** An access missed the translation tables. When it cannot be helped, #step comes next, for the same record. */
+  #fill(linear: number, kind: number): number {
+    const { mmu } = this.#cpu;
+    if (mmu.fill(linear, kind) !== 0) return 1;
+    this.#missCode = mmu.missCode;
+    this.#missLinear = linear;
+    return 0;
+  }
+
+  /** The access that missed is the instruction's first that cannot be done: no need to execute it to find out. */
+  #pageFault(): void {
+    const code = this.#missCode;
+    this.#missCode = -1;
+    this.#cpu.i32[State.cr2 >> 2] = this.#missLinear;
+    this.#stepper.deliver(Vector.pageFault, code);
+  }
+
   /**
    * The generated code asks for one instruction. Returns 0 when it may go on with the following record.
    *
@@ -143,8 +164,13 @@ export class InterpreterEngine implements Engine {
     const unspent = i32[BUDGET]! + remaining;
     const eip = (pageBase + u16[(record + Field.offset) >> 1]!) | 0;
     i32[EIP] = eip;
-    this.stepped++;
     this.#stepper.account(unspent);
+    if (this.#missCode >= 0) {
+      i32[BUDGET] = unspent;
+      this.#pageFault();
+      return 1;
+    }
+    this.stepped++;
     let length = 0;
     let follows = false;
     let spent = 1;
