@@ -5,6 +5,7 @@ import { Case, CaseView, Fx, Place } from './case.js';
 
 const resumeFlag = 0x1_0000;
 const pageFault = 14;
+const xmmBytes = 128;
 const fetchFault = 16;
 const pageMask = ~0xfff;
 const registers = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
@@ -74,6 +75,8 @@ export function differences(real: CaseView, ours: CaseView, undefinedFlags = 0, 
     const [a, b] = [show80(real, i), show80(ours, i)];
     if (a !== b) found.push(`st${i} ${a}/${b}`);
   }
+  check('mxcsr', real.word(Case.fxsave + Fx.mxcsr), ours.word(Case.fxsave + Fx.mxcsr));
+  for (let i = 0; i < xmmBytes; i += 4) check(`xmm${i >> 4}.${(i >> 2) & 3}`, real.word(Case.fxsave + Fx.xmm + i), ours.word(Case.fxsave + Fx.xmm + i));
   for (let i = 0; i < Place.windowBytes; i++) {
     if (real.window[i] !== ours.window[i]) check(`[${i}]`, real.window[i]!, ours.window[i]!);
   }

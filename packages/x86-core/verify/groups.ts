@@ -3,6 +3,7 @@
  */
 import { integerGroups, segmentedGroups } from './integer-cases.js';
 import { sequenceGroup } from './sequence-cases.js';
+import { x87StateGroups } from './x87-state-cases.js';
 import { type Group, transcendentalGroups, x87Groups } from './x87-cases.js';
 
 const matches = (groups: readonly Group[], pattern: RegExp): Group[] => groups.filter(({ name }) => pattern.test(name));
@@ -33,6 +34,7 @@ export const files: Readonly<Record<string, readonly Group[]>> = {
   'x87-arithmetic': x87Groups.filter(({ name }) => ![transfers, comparisons, control].some((pattern) => pattern.test(name))),
   'x87-comparisons': matches(x87Groups, comparisons),
   'x87-control': x87Groups.filter(({ name }) => control.test(name) && !transfers.test(name)),
+  'x87-state': x87StateGroups,
   'x87-transfers': x87Groups.filter(({ name }) => transfers.test(name) && !control.test(name)),
   'x87-transcendental': transcendentalGroups,
 };

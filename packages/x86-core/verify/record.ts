@@ -19,6 +19,9 @@ import type { Group } from './x87-cases.js';
 const tried = 1500;
 const atLeast = 12;
 const atMost = 90;
+/** The same instructions in other surroundings get fewer lines. */
+const briefly = 6;
+const surroundings = /^(16-bit|segmented) /;
 const prefixes = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
 const arithmeticFlags = 0x8d5;
 const startEflags = 0x202;
@@ -41,11 +44,12 @@ const fields: readonly (readonly [number, number])[] = [
   ...Array.from({ length: 8 }, (_, r) => [Case.registers + 4 * r, 4] as const),
   ...Array.from({ length: Place.windowBytes / 8 }, (_, i) => [Case.window + 8 * i, 8] as const),
   ...Array.from({ length: 8 }, (_, i) => [Case.fxsave + Fx.st + 16 * i, 10] as const),
+  ...Array.from({ length: 8 }, (_, i) => [Case.fxsave + Fx.xmm + 16 * i, 16] as const),
 ];
 
 /** Compare what the answers say, leaving out what a field that does not matter carries along. */
 function sameAnswer(after: CaseView, changed: CaseView, offset: number, length: number): boolean {
-  const ranges: readonly (readonly [number, number])[] = [[0, Case.cr2 + 4], [Case.selectors, Case.selectorBytes], [Case.fxsave, 5], [Case.fxsave + Fx.st, 128], [Case.window, Place.windowBytes]];
+  const ranges: readonly (readonly [number, number])[] = [[0, Case.cr2 + 4], [Case.selectors, Case.selectorBytes], [Case.fxsave, 5], [Case.fxsave + Fx.mxcsr, 4], [Case.fxsave + Fx.st, 128], [Case.fxsave + Fx.xmm, 128], [Case.window, Place.windowBytes]];
   for (const [start, count] of ranges) {
     for (let i = start; i < start + count; i++) {
       if (i >= offset && i < offset + length) continue;
@@ -69,7 +73,7 @@ function simplify(oracle: Oracle, before: Batch, after: Batch, offset: number, l
     const turned = a.fx16(Fx.status) >> 11 !== b.fx16(Fx.status) >> 11;
     const isStack = offset >= Case.fxsave && offset < Case.window;
     // a stack register is found elsewhere after a push or pop: leave those as they are
-    if (isStack && turned) continue;
+    if (isStack && offset < Case.fxsave + Fx.xmm && turned) continue;
     if (!sameAnswer(a, changed, offset, length)) continue;
     // the field itself must have come through untouched
     const untouched = Array.from({ length }, (_, k) => offset + k).every(
@@ -100,42 +104,61 @@ function simplifyFlags(oracle: Oracle, before: Batch, after: Batch): Batch {
   return kept;
 }
 
-/** The lines of one group. */
-function record(oracle: Oracle, group: Group, seed: number): string[] {
+/** A case worth a line, and the flags that are undefined after it. */
+interface Chosen {
+  bytes: Uint8Array;
+  mask: number;
+}
+
+/** Choose cases of one group: one of every kind, and some more that went well. */
+function choose(oracle: Oracle, group: Group, seed: number, brief: boolean): Chosen[] {
   const random = new Random(seed);
   const all = new Batch(tried);
   for (let i = 0; i < tried; i++) group.make(random, all.at(i));
   const answers = oracle.run(all);
-  const kinds = new Map<string, number>();
+  const kinds = new Set<string>();
   const chosen: number[] = [];
   const rest: number[] = [];
   for (let i = 0; i < tried; i++) {
     if (isUndefined(group.name, all.at(i)) || leavesHalf(group.name, answers.at(i))) continue;
     const kind = kindOf(all.at(i), answers.at(i));
-    const seen = kinds.get(kind) ?? 0;
-    kinds.set(kind, seen + 1);
-    // faults look alike: one of a kind will do
-    if (seen < 1 && chosen.length < atMost) chosen.push(i);
+    if (!kinds.has(kind) && chosen.length < (brief ? briefly : atMost)) chosen.push(i);
     else if (answers.at(i).word(Case.vector) === stopVector) rest.push(i);
+    kinds.add(kind);
   }
-  while (chosen.length < atLeast && rest.length > 0) chosen.push(rest.shift()!);
-  const masks = chosen.map((i) => undefinedFlags(group.name, all.at(i)) | sequenceUndefined(all.at(i)));
-  const before = new Batch(chosen.length);
-  chosen.forEach((from, i) => before.at(i).bytes.set(all.at(from).bytes));
+  while (chosen.length < (brief ? briefly : atLeast) && rest.length > 0) chosen.push(rest.shift()!);
+  return chosen.map((i) => ({ bytes: all.at(i).bytes, mask: undefinedFlags(group.name, all.at(i)) | sequenceUndefined(all.at(i)) }));
+}
+
+/** The text of one file. */
+function record(oracle: Oracle, groups: readonly Group[], seed: number): string {
+  const parts = groups.map((group) => ({ group, chosen: choose(oracle, group, seed, surroundings.test(group.name)) }));
+  const cases = parts.flatMap(({ chosen }) => chosen);
+  const before = new Batch(cases.length);
+  cases.forEach(({ bytes }, i) => before.at(i).bytes.set(bytes));
   let after = oracle.run(before);
   for (const [offset, length] of fields) after = simplify(oracle, before, after, offset, length);
   after = simplifyFlags(oracle, before, after);
-  return chosen.map((_, i) => formatCase({ before: before.at(i), after: after.at(i), undefinedFlags: masks[i]! }));
+  let at = 0;
+  return parts.map(({ group, chosen }) => {
+    const lines = chosen.map(({ mask }) => {
+      const line = formatCase({ before: before.at(at), after: after.at(at), undefinedFlags: mask });
+      at++;
+      return line;
+    });
+    return `# ${group.name}\n${lines.join('\n')}\n`;
+  }).join('\n');
 }
 
 const directory = process.argv[2];
 if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N]');
-const seed = Number(process.argv[process.argv.indexOf('--seed') + 1]) || 1;
+const seedAt = process.argv.indexOf('--seed');
+const seed = seedAt < 0 ? 1 : Number(process.argv[seedAt + 1]);
 mkdirSync(directory, { recursive: true });
 const oracle = new Oracle();
 for (const [name, groups] of Object.entries(files)) {
-  const parts = groups.map((group) => `# ${group.name}\n${record(oracle, group, seed).join('\n')}\n`);
-  writeFileSync(join(directory, `${name}.txt`), `# bytes | before | after (see ../table.ts); recorded on a real processor\n\n${parts.join('\n')}`);
-  console.log(name, parts.join('').split('\n').length);
+  const text = record(oracle, groups, seed);
+  writeFileSync(join(directory, `${name}.txt`), `# bytes | before | after (see ../table.ts); recorded on a real processor\n\n${text}`);
+  console.log(name, text.split('\n').length);
 }
 oracle.dispose();

@@ -10,6 +10,7 @@
  *   @f80=0102…         bytes of the data page from offset f80 on
  *   cw= sw= tw=        x87 control word, status word, tags (a bit per physical register)
  *   st0=3fff:8000…     x87 registers, relative to TOP
+ *   mxcsr= x0=…        SSE control word, XMM registers (bytes, lowest first)
  *   cs= ds= …          selectors; those of the local table are told in case.ts
  *   ip=…               where the instruction is, when not at 10000800 (before only)
  *   +3                 went on 3 bytes further; @10000777 went to that address
@@ -31,6 +32,13 @@ export interface Recorded {
   before: CaseView;
   after: CaseView;
   undefinedFlags: number;
+}
+
+const mxcsr = Case.fxsave + Fx.mxcsr;
+
+/** The bytes of an XMM register, lowest first. */
+function xmm(c: CaseView, i: number): Uint8Array {
+  return c.fxsave.subarray(Fx.xmm + 16 * i, Fx.xmm + 16 * i + 16);
 }
 
 function stText(c: CaseView, i: number): string {
@@ -64,6 +72,11 @@ function stateText(c: CaseView, base: CaseView): string[] {
   if (c.fxsave[Fx.tags] !== base.fxsave[Fx.tags]) out.push(`tw=${hex(c.fxsave[Fx.tags]!)}`);
   for (let i = 0; i < 8; i++) {
     if (stText(c, i) !== stText(base, i)) out.push(`st${i}=${stText(c, i)}`);
+  }
+  if (c.word(mxcsr) !== base.word(mxcsr)) out.push(`mxcsr=${hex(c.word(mxcsr))}`);
+  for (let i = 0; i < 8; i++) {
+    const text = hexBytes(xmm(c, i));
+    if (text !== hexBytes(xmm(base, i))) out.push(`x${i}=${text}`);
   }
   return out;
 }
@@ -119,6 +132,8 @@ function applyState(c: CaseView, name: string, text: string): boolean {
   else if (name === 'cw') c.setFx16(Fx.control, value);
   else if (name === 'sw') c.setFx16(Fx.status, value);
   else if (name === 'tw') c.fxsave[Fx.tags] = value;
+  else if (name === 'mxcsr') c.setWord(mxcsr, value);
+  else if (/^x[0-7]$/.test(name)) xmm(c, Number(name[1])).set(parseBytes(text));
   else if (/^st[0-7]$/.test(name)) {
     const at = Case.fxsave + Fx.st + 16 * Number(name[2]);
     c.view.setUint16(at + 8, value, true);

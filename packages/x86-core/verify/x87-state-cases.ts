@@ -1,0 +1,86 @@
+/*
+ * Random cases for what keeps the x87 in memory: the 16-bit images, the last-instruction pointers, FXSAVE and FXRSTOR.
+ *
+ * FXSAVE's image is larger than the window a case shows, so these are short programs that copy the part of interest.
+ */
+import { Case, type CaseView, Fx, Place, plainStart } from './case.js';
+import type { Random } from './random.js';
+import { type Group, putX87State } from './x87-cases.js';
+
+const word = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
+const mxcsrBits = 0xffff;
+
+function start(random: Random, c: CaseView, unmasked: boolean): void {
+  plainStart(c);
+  putX87State(random, c, unmasked);
+  for (let i = 0; i < Place.windowBytes; i += 4) c.setWord(Case.window + i, random.word());
+  for (let i = 0; i < 128; i += 4) c.setWord(Case.fxsave + Fx.xmm + i, random.word());
+}
+
+/** FNSTENV, FLDENV, FNSAVE, FRSTOR with an operand-size prefix. */
+function narrow(name: string, opcode: number, middle: number, size: number): Group {
+  return {
+    name: `${name} 16-bit`,
+    make: (random, c) => {
+      start(random, c, random.oneIn(4));
+      const offset = random.oneIn(16) ? Place.windowBytes - random.below(size) : random.below(Place.windowBytes - size);
+      c.setCode([0x66, opcode, (middle << 3) | 5, ...word(Place.window + offset)]);
+    },
+  };
+}
+
+const environmentAt = Place.window + 0x80;
+
+/** An instruction with or without an operand, then FNSTENV to see what it left in the pointers. */
+const pointers: Group = {
+  name: 'pointers',
+  make: (random, c) => {
+    start(random, c, false);
+    const operand = Place.window + random.below(100);
+    const first = random.pick([
+      [0xd8, 0x05, ...word(operand)], [0xdd, 0x05, ...word(operand)], [0xdd, 0x1d, ...word(operand)], [0xdf, 0x05, ...word(operand)],
+      [0xd9, 0xc0], [0xd8, 0xc9], [0xde, 0xc1], [0xd9, 0xe5], [0xd9, 0xf6], [0xdd, 0xc1], [0xd9, 0xd0], [0x3e, 0xdc, 0x05, ...word(operand)],
+      [0xd9, 0x2d, ...word(operand)], [0xdb, 0xe2], [0xdb, 0xe3], [0xd9, 0x3d, ...word(operand)], [0xdf, 0xe0], [0x9b],
+    ]);
+    c.setCode([...first, 0xd9, 0x35, ...word(environmentAt)]);
+  },
+};
+
+const imageAt = Place.window - Place.windowBytes;
+
+/** Copy `count` words between the image's first half and the window. */
+function copy(from: number, to: number, count: number): number[] {
+  return [0xbe, ...word(from), 0xbf, ...word(to), 0xb9, ...word(count), 0xf3, 0xa5];
+}
+
+const fxsave: Group = {
+  name: 'fxsave',
+  make: (random, c) => {
+    start(random, c, random.oneIn(4));
+    const modrm = [0x0f, 0xae, 0x05];
+    if (random.oneIn(8)) {
+      c.setCode([...modrm, ...word(imageAt + random.below(Place.windowBytes + 32))]);
+      return;
+    }
+    // the mask of MXCSR's bits, at 28, is the model's business
+    const [at, count] = random.oneIn(3) ? [0, Fx.mxcsr / 4 + 1] : [Fx.st, (Place.windowBytes - Fx.st) / 4];
+    c.setCode([...modrm, ...word(imageAt), ...copy(imageAt + at, Place.window + at, count)]);
+  },
+};
+
+const fxrstor: Group = {
+  name: 'fxrstor',
+  make: (random, c) => {
+    start(random, c, random.oneIn(4));
+    const mxcsr = random.word() & mxcsrBits;
+    c.setWord(Case.window + Fx.mxcsr, random.oneIn(16) ? mxcsr | (0x10000 << (random.oneIn(2) ? 0 : 2 + random.below(13))) : mxcsr);
+    if (random.oneIn(8)) c.setCode([0x0f, 0xae, 0x0d, ...word(imageAt + 16 * random.below(18) + random.below(2) * random.below(16))]);
+    else c.setCode([...copy(Place.window, imageAt, Place.windowBytes / 4), 0x0f, 0xae, 0x0d, ...word(imageAt)]);
+  },
+};
+
+/** All of them. */
+export const x87StateGroups: readonly Group[] = [
+  narrow('fldenv', 0xd9, 4, 14), narrow('fnstenv', 0xd9, 6, 14), narrow('frstor', 0xdd, 4, 94), narrow('fnsave', 0xdd, 6, 94),
+  pointers, fxsave, fxrstor,
+];
