@@ -9,7 +9,7 @@ import { source } from '../language/b.js';
 /** The names of all system calls; the number is the place in the list. The little language knows them as SYS_name. */
 export const systemCallNames = [
   'exit', 'write', 'read', 'fork', 'wait', 'getpid', 'yield', 'sleep', 'kill', 'clock', 'release', 'proc', 'shutdown', 'crash',
-  'setname', 'interrupts', 'sectors', 'readblock', 'writeblock',
+  'reap', 'interrupts', 'sectors', 'readblock', 'writeblock',
 ] as const;
 
 /** The functions behind them, named sysExit and so on; argument order as in the registers. */
@@ -46,7 +46,14 @@ function sysRead(buffer, most, c) {
   return copyUser(buffer, current->stackTop - KERNEL_STACK_BYTES, count, buffer) ? ~0 : count;
 }
 
-function sysFork(a, b, c) { return forkTask(); }
+// The child's name may be given, so that it is right from the start.
+function sysFork(name, b, c) {
+  if (name == 0) return forkTask(current + offset_name);
+  if (copyUser(nameBuffer, name, 15, name)) return ~0;
+  return forkTask(nameBuffer);
+}
+
+function sysReap(a, b, c) { return reapTask(); }
 function sysWait(pid, b, c) { return waitTask(pid); }
 function sysGetpid(a, b, c) { return current->pid; }
 function sysYield(a, b, c) { schedule(); return 0; }
@@ -99,12 +106,6 @@ function sysShutdown(again, b, c) {
 }
 
 function sysCrash(kind, b, c) { return crash(kind); }
-
-function sysSetname(name, b, c) {
-  if (copyUser(nameBuffer, name, 15, name)) return ~0;
-  copyText(current + offset_name, nameBuffer, 16);
-  return 0;
-}
 
 // Make so many device interrupts: empty console output, with the interrupt we usually decline.
 function sysInterrupts(count, b, c) {

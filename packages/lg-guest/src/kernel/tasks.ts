@@ -71,9 +71,9 @@ function startShell() {
   task->state = READY;
 }
 
-// The child is the parent with another number; where the parent gets that number, the child gets 0.
-function forkTask() {
-  var child = newTask(current + offset_name);
+// The child is the parent with another number and name; where the parent gets that number, the child gets 0.
+function forkTask(name) {
+  var child = newTask(name);
   if (child == 0) return ~0;
   if (!copyUserPages(current->directory, child->directory)) {
     freeUserPages(child->directory);
@@ -118,6 +118,18 @@ function killTask(task) {
   task->killed = 1;
   if (task->state == SLEEPING || task->state == BLOCKED) task->state = READY;
   needReschedule = 1;
+}
+
+// A child that is over and nobody waited for: its pid, or ~0.
+function reapTask() {
+  for (var i = 1; i < MAX_TASKS; i++) {
+    var task = taskAt(i);
+    if (task->state != ZOMBIE || task->parent != current) continue;
+    task->state = FREE;
+    task->parent = 0;
+    return task->pid;
+  }
+  return ~0;
 }
 
 // Wait for a child to end (pid, or any with 0); its status. ~0 when there is no such child, or we are killed.

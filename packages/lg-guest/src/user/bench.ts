@@ -13,7 +13,7 @@ const SHORTEST = 100000000;             // nanoseconds
 const HEAP_PAGES = 64;
 const NANOSECONDS = 1000000000;
 
-var benchSeconds, benchNanoseconds, partner;
+var benchSeconds, benchNanoseconds;
 
 function clockMoved() {
   var seconds = clockPlace[0], nanoseconds = clockPlace[1];
@@ -65,9 +65,8 @@ function readBlocks(count) {
 }
 
 function benchSwitch() {
-  partner = systemCall(SYS_fork, 0, 0, 0);
+  var partner = systemCall(SYS_fork, "partner", 0, 0);
   if (partner == 0) {
-    systemCall(SYS_setname, "partner", 0, 0);
     while (1) systemCall(SYS_yield, 0, 0, 0);
   }
   measure("switch", yieldTwice, 32);

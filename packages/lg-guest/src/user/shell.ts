@@ -13,7 +13,7 @@ export const shell = source('shell')`
 const LINE_BYTES = 256;
 const MOST_WORDS = 16;
 bytes lineBuffer[LINE_BYTES], fileBuffer[4096], clockPlace[8];
-var words[MOST_WORDS], wordCount, startSeconds, startNanoseconds;
+var words[MOST_WORDS], wordCount;
 
 function split(line) {
   wordCount = 0;
@@ -219,10 +219,9 @@ function run() {
     if (!builtin()) printf("%s: no such command; try help\n", word(0));
     return;
   }
-  var pid = systemCall(SYS_fork, 0, 0, 0);
+  var pid = systemCall(SYS_fork, word(0), 0, 0);
   if (pid == ~0) printf("no room for another process\n");
   else if (pid == 0) {
-    systemCall(SYS_setname, word(0), 0, 0);
     if (!child()) builtin();
     systemCall(SYS_exit, 0, 0, 0);
   } else if (background) printf("[%d] %s\n", pid, word(0));
@@ -231,18 +230,27 @@ function run() {
 
 // Something that is always there: a process that wakes up once in a while.
 function heartbeat() {
-  systemCall(SYS_setname, "heartbeat", 0, 0);
   while (1) systemCall(SYS_sleep, 1000, 0, 0);
 }
 
+// Tell of background processes that have ended.
+function reap() {
+  while (1) {
+    var pid = systemCall(SYS_reap, 0, 0, 0);
+    if (pid == ~0) return;
+    printf("[%d] done\n", pid);
+  }
+}
+
 function userMain() {
-  if (systemCall(SYS_fork, 0, 0, 0) == 0) heartbeat();
+  if (systemCall(SYS_fork, "heartbeat", 0, 0) == 0) heartbeat();
   printf("Type help.\n");
   while (1) {
     printf("$ ");
     readLine(lineBuffer, LINE_BYTES);
     split(lineBuffer);
     run();
+    reap();
   }
 }
 `;

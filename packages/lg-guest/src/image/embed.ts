@@ -1,0 +1,29 @@
+/*
+ * Build time: put the finished kernel into the package.
+ *
+ * Assembling takes most of a second and needs an assembler; the bytes are a few tens of kilobytes. So the bundler, when
+ * it comes to image.ts, gets a module that holds them instead, and the published package depends on nothing.
+ */
+import { assembleKernel } from './kernel.js';
+
+/** The part of an esbuild plugin's build object that is used here. */
+interface PluginBuild {
+  onLoad(options: { filter: RegExp }, callback: () => { contents: string; loader: 'js' }): void;
+}
+
+const imageModule = /[\\/]src[\\/]image\.ts$/;
+
+/** An esbuild plugin that replaces image.ts by the kernel's bytes. */
+export const embedKernel = {
+  name: 'embed-kernel',
+  setup(build: PluginBuild): void {
+    build.onLoad({ filter: imageModule }, () => {
+      let binary = '';
+      for (const byte of assembleKernel().elf) binary += String.fromCharCode(byte);
+      const contents = `const text = ${JSON.stringify(btoa(binary))};
+export function kernelImage() { return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)); }
+`;
+      return { contents, loader: 'js' };
+    });
+  },
+};
