@@ -216,6 +216,19 @@ describe.each(['two-level', 'PAE'] as const)('%s', (form) => {
     expect(guest.requests).toEqual(['all']);
   });
 
+  it('counts what is mapped: a table with one page left goes with one flush, however many it had', () => {
+    const page = (i: number): number => TEXT + i * 4096;
+    for (let i = 0; i < 40; i++) guest.set(page(i), 9, USER);
+    for (let i = 0; i < 40; i++) guest.access(page(i));
+    for (let i = 0; i < 20; i++) guest.mmu.setPte(TOP, page(i), 0);
+    for (let i = 20; i < 39; i++) guest.set(page(i), 0, 0);
+    guest.mmu.flushUser();
+    guest.requests.length = 0;
+    guest.directory(TEXT, 0, 0);
+    guest.tellDirectory(TEXT);
+    expect(guest.requests).toEqual([`page ${page(39).toString(16)}`]);
+  });
+
   it('a directory entry set to what it was leaves what is still right', () => {
     guest.set(TEXT, 9, USER);
     guest.set(TEXT + 4096, 10, USER);

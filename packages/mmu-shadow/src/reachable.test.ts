@@ -368,6 +368,7 @@ describe.each<[string, Shape]>([
   ['two-level, one slot', { pae: false, kernelAddress: 0xc000_0000, regions: [0, 768], hostPages: 64, directories: 1 }],
   ['two-level, kernel and user in one region', { pae: false, kernelAddress: 0xc000_1000, regions: [0, 768, 769], hostPages: 64, directories: 8 }],
   ['two-level, hardly any frames', { pae: false, kernelAddress: 0xc000_0000, regions: [...range(0, 28), ...range(768, 12)], hostPages: 32, directories: 8 }],
+  ['two-level, everything the kernel\'s', { pae: false, kernelAddress: 0, regions: [0, 1, 768, 1023], hostPages: 64, directories: 2 }],
   ['PAE', { pae: true, kernelAddress: 0xc000_0000, regions: [0, 1, 511, 1536, 1537, 2047], hostPages: 64, directories: 8 }],
   ['PAE, kernel and user in one region', { pae: true, kernelAddress: 0xc000_1000, regions: [0, 1536, 1537], hostPages: 64, directories: 2 }],
   ['PAE, hardly any frames', { pae: true, kernelAddress: 0xc000_0000, regions: [...range(0, 24), ...range(1536, 12)], hostPages: 32, directories: 8 }],
