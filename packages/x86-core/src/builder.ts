@@ -98,5 +98,28 @@ export interface Builder<V> {
   raise(vector: number): void;
 }
 
+/**
+ * What shortcuts for generated code need beside that: the state page and memory by address. Addresses of bytes come
+ * from stackBytes() and systemBytes(), which see to it that they are there, and go into load() and store().
+ */
+export interface PrivilegedBuilder<V> extends Builder<V> {
+  /** If the condition is not 0, the instruction is none for the shortcut. Nothing may have been committed yet. */
+  unusual(condition: V): void;
+  /** A 32-bit word of the state page, by its address. */
+  state(address: number): V;
+  setState(address: number, value: V): void;
+  /** Bytes of flat stack at a linear address, at the current privilege level. */
+  stackBytes(linear: V, size: number, write: boolean): V;
+  /** Bytes at a linear address, with supervisor rights. */
+  systemBytes(linear: V, size: number, write?: boolean): V;
+  load(bytes: V, offset: number, size: number): V;
+  store(bytes: V, offset: number, size: number, value: V): void;
+  /** Change the privilege level, and the translation tables with it. */
+  setLevel(level: V): void;
+}
+
+/** A shortcut to what a rare instruction usually does. */
+export type Shortcut = <V>(b: PrivilegedBuilder<V>) => void;
+
 /** The meaning of an instruction. */
 export type Execute = <V>(b: Builder<V>) => void;

@@ -4,7 +4,7 @@
  * Common instructions are written once against a Builder (builder.ts); rare and system instructions are plain
  * functions on the Processor, which every engine calls.
  */
-import type { Execute } from './builder.js';
+import type { Execute, Shortcut } from './builder.js';
 import type { Instruction } from './instruction.js';
 import type { Processor } from './processor.js';
 
@@ -26,6 +26,8 @@ export interface Definition {
   readonly uses: readonly SlotUse[];
   readonly execute?: Execute;
   readonly rare?: RareExecute;
+  /** Beside `rare`: what generated code does in the usual case. */
+  readonly shortcut?: Shortcut;
   /** LOCK is allowed when slot 0 is memory. */
   readonly lockable: boolean;
   /** The generated interpreter has handlers for it; without, it calls the reference. */
@@ -47,6 +49,7 @@ export interface DefinitionOptions {
   uses?: string;
   execute?: Execute;
   rare?: RareExecute;
+  shortcut?: Shortcut;
   lockable?: boolean;
   hot?: boolean;
   ends?: boolean;
@@ -63,13 +66,14 @@ export function define(name: string, options: DefinitionOptions): Definition {
     id: definitions.size,
     uses: (options.uses ?? '').split(' ').filter((use): use is SlotUse => use !== ''),
     lockable: options.lockable ?? false,
-    hot: options.hot ?? false,
+    hot: options.hot ?? options.shortcut !== undefined,
     ends: options.ends ?? false,
     branches: options.branches ?? false,
     bitString: options.bitString ?? false,
     string: options.string ?? false,
     ...(options.execute && { execute: options.execute }),
     ...(options.rare && { rare: options.rare }),
+    ...(options.shortcut && { shortcut: options.shortcut }),
   };
   definitions.set(name, definition);
   return definition;

@@ -17,6 +17,7 @@
 
 const arithmetic = ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp'];
 const shifts = ['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'shl', 'sar'];
+const segments = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 const hex = (value: number): string => value.toString(16).padStart(2, '0');
 const each = <T>(items: readonly T[], line: (item: T, index: number) => string): string[] => items.map(line);
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -27,11 +28,11 @@ export const oneByteMap: readonly string[] = [
     `${hex(i * 8)} ${name} Eb Gb`, `${hex(i * 8 + 1)} ${name} Ev Gv`, `${hex(i * 8 + 2)} ${name} Gb Eb`,
     `${hex(i * 8 + 3)} ${name} Gv Ev`, `${hex(i * 8 + 4)} ${name} Ab Ib`, `${hex(i * 8 + 5)} ${name} Av Iz`,
   ]),
-  '06 push_sreg', '07 pop_sreg', '0e push_sreg', '16 push_sreg', '17 pop_sreg', '1e push_sreg', '1f pop_sreg',
+  '06 push_es v', '07 pop_es v', '0e push_cs v', '16 push_ss v', '17 pop_ss v', '1e push_ds v', '1f pop_ds v',
   '27 daa', '2f das', '37 aaa', '3f aas',
   ...each(range(8), (i) => `${hex(0x40 + i)} inc Zv`), ...each(range(8), (i) => `${hex(0x48 + i)} dec Zv`),
   ...each(range(8), (i) => `${hex(0x50 + i)} push Zv`), ...each(range(8), (i) => `${hex(0x58 + i)} pop Zv`),
-  '60 pusha', '61 popa', '62 bound Gv M', '63 arpl Ew Gw',
+  '60 pusha v', '61 popa v', '62 bound Gv M', '63 arpl Ew Gw',
   '68 push Iz', '69 imul3 Gv Ev Iz', '6a push Sb', '6b imul3 Gv Ev Sb',
   '6c ins b', '6d ins v', '6e outs b', '6f outs v',
   ...each(range(16), (i) => `${hex(0x70 + i)} j${i} Jb`),
@@ -39,8 +40,8 @@ export const oneByteMap: readonly string[] = [
     `80/${i} ${name} Eb Ib`, `81/${i} ${name} Ev Iz`, `82/${i} ${name} Eb Ib`, `83/${i} ${name} Ev Sb`,
   ]),
   '84 test Eb Gb', '85 test Ev Gv', '86 xchg Eb Gb', '87 xchg Ev Gv',
-  '88 mov Eb Gb', '89 mov Ev Gv', '8a mov Gb Eb', '8b mov Gv Ev', '8c mov_from_sreg Ev', '8d lea Gv M',
-  '8e mov_to_sreg Ew', '8f/0 reg pop Ev', '8f/0 mem pop_memory Ev',
+  '88 mov Eb Gb', '89 mov Ev Gv', '8a mov Gb Eb', '8b mov Gv Ev', ...each(segments, (name, i) => `8c/${i} mov_from_${name} Ev`), '8d lea Gv M',
+  ...each(segments, (name, i) => `8e/${i} mov_to_${name} Ew`), '8f/0 reg pop Ev', '8f/0 mem pop_memory Ev',
   '90 nop', ...each(range(7), (i) => `${hex(0x91 + i)} xchg Zv Av`),
   '98 cbw v', '99 cwd v', '9a call_far P', '9b fwait', '9c pushf', '9d popf', '9e sahf', '9f lahf',
   'a0 mov Ab Ob', 'a1 mov Av Ov', 'a2 mov Ob Ab', 'a3 mov Ov Av',
@@ -52,7 +53,7 @@ export const oneByteMap: readonly string[] = [
     `d2/${i} ${name} Eb C`, `d3/${i} ${name} Ev C`,
   ]),
   'c2 ret_pop Iw v', 'c3 ret v', 'c4 load_far_pointer Gv M', 'c5 load_far_pointer Gv M', 'c6/0 mov Eb Ib', 'c7/0 mov Ev Iz',
-  'c8 enter Iw Ib', 'c9 leave v', 'ca ret_far Iw', 'cb ret_far', 'cc int3', 'cd int Ib', 'ce into', 'cf iret',
+  'c8 enter Iw Ib', 'c9 leave v', 'ca ret_far Iw', 'cb ret_far', 'cc int3', 'cd int Ib', 'ce into', 'cf iret v',
   'd4 aam Ib', 'd5 aad Ib', 'd6 salc', 'd7 xlat',
   ...each(range(8), (i) => `${hex(0xd8 + i)} x87 modrm`),
   'e0 loopne Jb', 'e1 loope Jb', 'e2 loop Jb', 'e3 jcxz Jb',
@@ -77,8 +78,8 @@ export const twoByteMap: readonly string[] = [
   ...each(range(16), (i) => `${hex(0x40 + i)} cmov${i} Gv Ev`),
   ...each(range(16), (i) => `${hex(0x80 + i)} j${i} Jz`),
   ...each(range(16), (i) => `${hex(0x90 + i)} set${i} Eb`),
-  'a0 push_sreg', 'a1 pop_sreg', 'a2 cpuid', 'a3 mem bt_string Ev Gv', 'a3 reg bt Ev Gv', 'a4 shld Ev Gv Ib', 'a5 shld Ev Gv C',
-  'a8 push_sreg', 'a9 pop_sreg', 'ab mem bts_string Ev Gv', 'ab reg bts Ev Gv', 'ac shrd Ev Gv Ib', 'ad shrd Ev Gv C',
+  'a0 push_fs v', 'a1 pop_fs v', 'a2 cpuid', 'a3 mem bt_string Ev Gv', 'a3 reg bt Ev Gv', 'a4 shld Ev Gv Ib', 'a5 shld Ev Gv C',
+  'a8 push_gs v', 'a9 pop_gs v', 'ab mem bts_string Ev Gv', 'ab reg bts Ev Gv', 'ac shrd Ev Gv Ib', 'ad shrd Ev Gv C',
   'ae/0 fxsave M', 'ae/1 fxrstor M', 'af imul Gv Ev',
   'b0 cmpxchg Eb Gb', 'b1 cmpxchg Ev Gv', 'b2 load_far_pointer Gv M', 'b3 mem btr_string Ev Gv', 'b3 reg btr Ev Gv',
   'b4 load_far_pointer Gv M', 'b5 load_far_pointer Gv M', 'b6 movzx8 Gv Eb', 'b7 movzx16 Gv Ew',

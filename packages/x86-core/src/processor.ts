@@ -38,6 +38,8 @@ const DS = SEGMENTS + 4 * SegmentRegister.ds;
 const ES = SEGMENTS + 4 * SegmentRegister.es;
 const EIP = State.eip >> 2;
 const MODE = State.mode >> 2;
+const TLB_READ = State.tlbRead >> 2;
+const TLB_WRITE = State.tlbWrite >> 2;
 /** Word offsets inside a segment cache. */
 const BASE = 1;
 const LIMIT = 2;
@@ -81,7 +83,7 @@ export class Processor {
   readonly codePages: Uint8Array;
 
   /** -1: none. */
-  exitSelector: number;
+  get exitSelector(): number { return this.i32[State.exitSelector >> 2]!; }
   ports: PortBus;
   cpuid: CpuidModel;
   timestampCounter: () => bigint;
@@ -89,7 +91,7 @@ export class Processor {
   timestampOffset = 0n;
 
   /** Interrupts and exceptions delivered into the guest, by vector. Those that left by gate are not counted. */
-  readonly deliveries = new Uint32Array(256);
+  readonly deliveries: Uint32Array;
   /** What the current run ends with; valid while pendingExit is not -1, and after the run. */
   readonly exit: Exit = { reason: ExitReason.budget, vector: 0, errorCode: 0, hasErrorCode: false };
   /** An ExitReason that the engine has to act on after the current instruction, or -1. */
@@ -105,9 +107,6 @@ export class Processor {
   /** The bits of State.mode changed: decoded code that depends on them is void. */
   onModeChange: () => void = () => undefined;
 
-  /** Word index into i32 of the current privilege level's tables. */
-  #readTable = systemReadTable;
-  #writeTable = systemWriteTable;
 
   constructor(memory: WebAssembly.Memory, options: ProcessorOptions) {
     const buffer = memory.buffer;
@@ -122,7 +121,8 @@ export class Processor {
     this.bus = new Bus(buffer, options.physicalBytes, options.devices);
     this.codePages = this.bus.codePages;
     this.mmu = new Mmu(this.i32, this.bus);
-    this.exitSelector = options.exitSelector ?? -1;
+    this.deliveries = this.u32.subarray(State.deliveries >> 2, (State.deliveries >> 2) + 256);
+    this.i32[State.exitSelector >> 2] = options.exitSelector ?? -1;
     this.ports = options.ports ?? noPorts;
     this.cpuid = options.cpuid ?? defaultCpuid;
     this.timestampCounter = options.timestampCounter ?? (() => BigInt(Math.trunc(this.f64[State.retired >> 3]!)));
@@ -138,38 +138,38 @@ export class Processor {
 
   /** Read from a linear address; unsigned. Raises #PF. */
   read8(linear: number): number {
-    const e = this.i32[this.#readTable + (linear >>> 12)]!;
+    const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
     if ((e & pageMask) === 0) return this.u8[(e ^ linear) >>> 0]!;
     return this.#readSlow(linear, 1, this.i32[State.cpl >> 2] === 3);
   }
 
   read16(linear: number): number {
-    const e = this.i32[this.#readTable + (linear >>> 12)]!;
+    const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
     if (((e | linear) & pageMask) <= room2) return this.view.getUint16((e ^ linear) >>> 0, true);
     return this.#readSlow(linear, 2, this.i32[State.cpl >> 2] === 3);
   }
 
   read32(linear: number): number {
-    const e = this.i32[this.#readTable + (linear >>> 12)]!;
+    const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
     if (((e | linear) & pageMask) <= room4) return this.view.getUint32((e ^ linear) >>> 0, true);
     return this.#readSlow(linear, 4, this.i32[State.cpl >> 2] === 3);
   }
 
   /** Write to a linear address. Raises #PF before anything is written. */
   write8(linear: number, value: number): void {
-    const e = this.i32[this.#writeTable + (linear >>> 12)]!;
+    const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
     if ((e & pageMask) === 0) this.u8[(e ^ linear) >>> 0] = value;
     else this.#writeSlow(linear, 1, value, this.i32[State.cpl >> 2] === 3);
   }
 
   write16(linear: number, value: number): void {
-    const e = this.i32[this.#writeTable + (linear >>> 12)]!;
+    const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
     if (((e | linear) & pageMask) <= room2) this.view.setUint16((e ^ linear) >>> 0, value, true);
     else this.#writeSlow(linear, 2, value, this.i32[State.cpl >> 2] === 3);
   }
 
   write32(linear: number, value: number): void {
-    const e = this.i32[this.#writeTable + (linear >>> 12)]!;
+    const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
     if (((e | linear) & pageMask) <= room4) this.view.setUint32((e ^ linear) >>> 0, value, true);
     else this.#writeSlow(linear, 4, value, this.i32[State.cpl >> 2] === 3);
   }
@@ -368,8 +368,6 @@ export class Processor {
     i32[State.tlbRead >> 2] = readTable;
     i32[State.tlbWrite >> 2] = writeTable;
     i32[State.codeTable >> 2] = user ? Layout.codeUser : Layout.codeSupervisor;
-    this.#readTable = readTable >>> 2;
-    this.#writeTable = writeTable >>> 2;
   }
 
   /**

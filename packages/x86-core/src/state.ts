@@ -90,6 +90,10 @@ export const State = {
   /** XMM0..7, 16 bytes each, and MXCSR. */
   xmm: S + 0x2a0,
   mxcsr: S + 0x320,
+  /** Selector that ends a run when a gate names it; -1 for none. Survives a reset. */
+  exitSelector: S + 0x340,
+  /** 256 counters: interrupts and exceptions delivered into the guest, by vector. */
+  deliveries: S + 0x400,
 } as const;
 
 /** General register numbers (the encoding's). */

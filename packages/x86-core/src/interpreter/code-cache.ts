@@ -357,7 +357,7 @@ export class CodeCache {
   }
 }
 
-const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave)$/;
+const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave|pusha|popa|int|iret|(push|pop)_[a-z]s)$/;
 
 function controls(definition: Definition): boolean {
   return definition.ends || definition.branches;

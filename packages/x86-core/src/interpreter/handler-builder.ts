@@ -6,11 +6,11 @@
  * what is plain: an access that misses the TLB, or anything odd, branches to a common slow path before anything has
  * been committed.
  */
-import type { Builder } from '../builder.js';
+import type { Builder, PrivilegedBuilder } from '../builder.js';
 import type { Definition } from '../definition.js';
 import { SlotKind } from '../instruction.js';
 import { byteRegister } from '../reference.js';
-import { Access, Register, SegmentField, State } from '../state.js';
+import { Access, Layout, Register, SegmentField, State } from '../state.js';
 import { conditionHolds } from '../semantics/flags-of.js';
 import { Op } from '../wasm/encoder.js';
 import type { Node, Output, Statement } from './node.js';
@@ -45,7 +45,7 @@ const plainMask = Access.present | Access.notSystem | Access.code | Access.expan
 const plain = Access.present | Access.notSystem;
 
 /** Builder<Node> for one shape. */
-export class HandlerBuilder implements Builder<Node> {
+export class HandlerBuilder implements PrivilegedBuilder<Node> {
   readonly size: number;
   /** Instructions with 16-bit addresses have no handlers. */
   readonly addressSize = 4;
@@ -69,7 +69,8 @@ export class HandlerBuilder implements Builder<Node> {
   /** The statements of the whole handler. */
   build(): Statement[] {
     this.#prepare();
-    this.#shape.definition.execute!(this);
+    const { execute, shortcut } = this.#shape.definition;
+    (execute ?? shortcut)!(this);
     if (!this.ended) this.#finish();
     return this.#list;
   }
@@ -220,7 +221,7 @@ export class HandlerBuilder implements Builder<Node> {
     });
   }
 
-  #stateWord(address: number): Node {
+  state(address: number): Node {
     return this.#read((out) => {
       out.constant(0);
       out.memory(Op.i32Load, address);
@@ -386,7 +387,7 @@ export class HandlerBuilder implements Builder<Node> {
     this.#setFlag('sum', sum);
   }
 
-  eflags(): Node { return this.#stateWord(State.eflags); }
+  eflags(): Node { return this.state(State.eflags); }
   setEflags(value: Node): void { this.#storeTo(this.imm(State.eflags), 4, value); }
 
   // ── control ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -489,6 +490,44 @@ export class HandlerBuilder implements Builder<Node> {
     const to = this.#loadFrom(this.#translate(top, 4, false), 4);
     this.setGpr(Register.esp, 4, this.add(this.add(top, this.imm(4)), extra));
     this.#lookup(to);
+  }
+
+  // ── shortcuts of rare instructions ──────────────────────────────────────────────────────────────────────────────
+
+  unusual(condition: Node): void {
+    this.#slowIf(condition);
+  }
+
+  setState(address: number, value: Node): void { this.#storeTo(this.imm(address), 4, value); }
+
+  stackBytes(linear: Node, size: number, write: boolean): Node { return this.#translate(linear, size, write); }
+
+  systemBytes(linear: Node, size: number, write = false): Node {
+    const table = this.imm(write ? Layout.tlbWriteSupervisor : Layout.tlbReadSupervisor);
+    const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
+    this.#slowIf(this.#node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]));
+    return this.xor(entry, linear);
+  }
+
+  load(bytes: Node, offset: number, size: number): Node { return this.#loadFrom(this.add(bytes, this.imm(offset)), size); }
+  store(bytes: Node, offset: number, size: number, value: Node): void {
+    this.#storeTo(this.add(bytes, this.imm(offset)), size, value);
+  }
+
+  setLevel(level: Node): void {
+    const user = this.eq(level, this.imm(3));
+    this.setState(State.cpl, level);
+    const table = (local: number, address: number, userTable: number, supervisorTable: number): void => {
+      const base = this.select(user, this.imm(userTable), this.imm(supervisorTable));
+      this.setState(address, base);
+      this.#action([base], (out) => {
+        out.push(base);
+        out.set(local);
+      });
+    };
+    table(Local.readTable, State.tlbRead, Layout.tlbReadUser, Layout.tlbReadSupervisor);
+    table(Local.writeTable, State.tlbWrite, Layout.tlbWriteUser, Layout.tlbWriteSupervisor);
+    table(Local.codeTable, State.codeTable, Layout.codeUser, Layout.codeSupervisor);
   }
 
   raise(): void {

@@ -44,6 +44,8 @@ export function selectShapes(): Shape[] {
           MemoryForm.indexed,
           ...(throughSegments.test(name) && name !== 'lea' ? [MemoryForm.segmented] : []),
         ];
+    // MOV from a segment register writes two bytes of memory but four of a register: only the latter is plain
+    if (name.startsWith('mov_from_') && form.kinds[0] === SlotKind.memory) continue;
     for (const memory of forms) shapes.push({ ...form, memory });
   }
   return shapes;

@@ -121,6 +121,19 @@ export function flagsByte<V>(b: Builder<V>): V {
   ].reduce((all, one) => b.or(all, one), b.imm(Eflags.always));
 }
 
+/** All six arithmetic flags from an EFLAGS image. */
+export function setArithmeticFlags<V>(b: Builder<V>, image: V): void {
+  const bit = (mask: number): V => b.ne(b.and(image, b.imm(mask)), b.imm(0));
+  const { addend, sum } = carryPair(b, bit(Eflags.cf), bit(Eflags.of), bit(Eflags.af));
+  // the sign word's low byte is 0 for even parity, 1 for odd
+  b.setFlags(b.xor(bit(Eflags.zf), b.imm(1)), b.or(b.shl(bit(Eflags.sf), b.imm(31)), b.xor(bit(Eflags.pf), b.imm(1))), addend, sum);
+}
+
+/** The whole EFLAGS register. */
+export function readFlags<V>(b: Builder<V>): V {
+  return b.or(b.or(b.eflags(), flagsByte(b)), b.shl(overflow(b), b.imm(11)));
+}
+
 /** Replace CF, keeping all others. */
 export function setCarry<V>(b: Builder<V>, carried: V): void {
   const { addend, sum } = carryPair(b, carried, overflow(b), adjust(b));

@@ -1,11 +1,11 @@
 /*
  * Moves: data that changes places and nothing else.
  */
-import type { Builder } from '../builder.js';
 import { define } from '../definition.js';
 import { Register, SegmentRegister, State } from '../state.js';
 import type { Processor } from '../processor.js';
-import { conditionHolds, flagsByte, signExtend } from './flags-of.js';
+import { quickPopAll, quickPushAll } from './gates.js';
+import { conditionHolds, flagsByte, overflow, setArithmeticFlags, signExtend } from './flags-of.js';
 
 const { eax, edx, ebx, esp, ebp, edi } = Register;
 
@@ -74,7 +74,7 @@ define('leave', { uses: '', hot: true, execute: (b) => {
   b.setGpr(ebp, b.size, value);
 } });
 
-define('pusha', { rare: (cpu, insn) => {
+define('pusha', { shortcut: quickPushAll, rare: (cpu, insn) => {
   const wide = insn.operandSize === 4;
   const size = insn.operandSize;
   const first = stackLinear(cpu, -8 * size, 8 * size, true);
@@ -88,7 +88,7 @@ define('pusha', { rare: (cpu, insn) => {
   moveStack(cpu, -8 * size);
 } });
 
-define('popa', { rare: (cpu, insn) => {
+define('popa', { shortcut: quickPopAll, rare: (cpu, insn) => {
   const wide = insn.operandSize === 4;
   const size = insn.operandSize;
   const first = stackLinear(cpu, 0, 8 * size, false);
@@ -122,20 +122,9 @@ define('cwd', { uses: '', hot: true, execute: (b) => {
 } });
 
 define('lahf', { execute: (b) => b.setGpr(4, 1, flagsByte(b)) });
-define('sahf', { hot: false, execute: (b) => setFlagsByte(b, b.gpr(4, 1)) });
-
-/** SF ZF AF PF CF from a byte, OF as it was. Shared by SAHF only, but told apart because it undoes flagsByte(). */
-function setFlagsByte<V>(b: Builder<V>, byte: V): void {
-  const bit = (position: number): V => b.and(b.shr(byte, b.imm(position)), b.imm(1));
-  const oldOverflow = b.shr(
-    b.and(b.xor(b.addend(), b.sum()), b.xor(b.sub(b.sum(), b.addend()), b.sum())), b.imm(31));
-  const carried = bit(0);
-  const top = b.or(b.shl(carried, b.imm(31)), b.shl(b.xor(carried, oldOverflow), b.imm(30)));
-  const alone = b.shl(b.and(oldOverflow, b.xor(carried, b.imm(1))), b.imm(31));
-  const sign = b.or(b.shl(bit(7), b.imm(31)), b.xor(bit(2), b.imm(1)));
-  b.setFlags(b.xor(bit(6), b.imm(1)), sign,
-    b.or(top, b.shl(bit(4), b.imm(3))), b.or(alone, b.shl(bit(4), b.imm(4))));
-}
+/** SF ZF AF PF CF from AH, OF as it was. */
+define('sahf', { hot: true, execute: (b) =>
+  setArithmeticFlags(b, b.or(b.and(b.gpr(4, 1), b.imm(0xff)), b.shl(overflow(b), b.imm(11)))) });
 
 define('xlat', { rare: (cpu, insn) => {
   const mask = insn.addressSize === 4 ? -1 : 0xffff;

@@ -1,8 +1,13 @@
 /*
  * Gives the rare and system instructions their definitions: plain functions under the names the opcode maps use.
  */
-import { define } from '../definition.js';
+import type { Shortcut } from '../builder.js';
+import { define, type RareExecute } from '../definition.js';
+import { SegmentRegister } from '../state.js';
 import { systemInstructions } from '../system/index.js';
+import {
+  quickInterrupt, quickMoveFromSegment, quickMoveToSegment, quickPopSegment, quickPushSegment, quickReturn,
+} from './gates.js';
 import { executeX87, fwait, fxrstor, fxsave } from '../x87/execute.js';
 
 /** After these the next instruction is looked up afresh: they jump, or change what addresses mean. */
@@ -10,7 +15,23 @@ const ending = new Set([
   'jmp_far', 'call_far', 'ret_far', 'iret', 'int', 'int3', 'int1', 'hlt', 'mov_to_cr', 'lmsw', 'wrmsr', 'invlpg',
 ]);
 
-for (const [name, rare] of Object.entries(systemInstructions)) define(name, { rare, ends: ending.has(name) });
+/** The usual case of some, for generated code. */
+const shortcuts: Readonly<Record<string, { shortcut: Shortcut; uses?: string }>> = {
+  int: { shortcut: quickInterrupt, uses: 'r' }, iret: { shortcut: quickReturn },
+};
+
+for (const [name, rare] of Object.entries(systemInstructions)) define(name, { rare, ends: ending.has(name), ...shortcuts[name] });
+
+// moves of segment registers, one definition for each so that a shortcut knows which
+const { mov_to_sreg: moveTo, mov_from_sreg: moveFrom, push_sreg: push, pop_sreg: pop } = systemInstructions as Record<string, RareExecute>;
+for (const [name, segment] of Object.entries(SegmentRegister)) {
+  if (segment > SegmentRegister.gs) continue;
+  const loadable = segment !== SegmentRegister.cs && segment !== SegmentRegister.ss;
+  define(`mov_to_${name}`, { rare: moveTo!, uses: 'r', ...(loadable && { shortcut: quickMoveToSegment(segment) }) });
+  define(`mov_from_${name}`, { rare: moveFrom!, uses: 'w', shortcut: quickMoveFromSegment(segment) });
+  define(`push_${name}`, { rare: push!, shortcut: quickPushSegment(segment) });
+  define(`pop_${name}`, { rare: pop!, ...(loadable && { shortcut: quickPopSegment(segment) }) });
+}
 
 define('x87', { rare: executeX87 });
 define('fwait', { rare: fwait });

@@ -94,7 +94,8 @@ export function setDescriptor(cpu: Processor, selector: number, spec: Descriptor
 export function resetProtected(cpu: Processor): void {
   cpu.mmu.flushAll(true);
   cpu.u8.fill(0, Layout.physical, Layout.physical + cpu.physicalBytes);
-  cpu.i32.fill(0, Layout.state >> 2, (Layout.state + 0x1000) >> 2);
+  // all registers; what the owner has set up behind them stays
+  cpu.i32.fill(0, Layout.state >> 2, (State.mxcsr >> 2) + 1);
   const { i32 } = cpu;
   i32[State.cr0 >> 2] = Cr0.pe | Cr0.et;
   i32[State.gdtBase >> 2] = At.gdt;
