@@ -220,6 +220,17 @@ describe('frames', () => {
   });
 });
 
+it('there is nothing to call before startLinear()', () => {
+  const { mmu } = new World({ start: false });
+  for (const call of [
+    () => mmu.demandPage(0, 0), () => mmu.newPageTable(0), () => mmu.setPte(0, 0, 0), () => mmu.setPgd(0, 0), () => mmu.setPmd(0, 0),
+    () => mmu.flushUser(), () => mmu.flushAll(), () => mmu.pinPage(0),
+  ]) expect(call).toThrow(expect.objectContaining({ code: 'bad-state' }));
+  expect(mmu.guestPhysical(0)).toBeUndefined();
+  expect(mmu.isWritable(0)).toBe(false);
+  mmu.dispose();
+});
+
 describe('options', () => {
   it.each<[string, WorldOptions, string]>([
     ['no directories', { directories: 0 }, 'bad-option'],

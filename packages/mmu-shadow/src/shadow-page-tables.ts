@@ -53,8 +53,9 @@ export class ShadowPageTables {
   #pgdir = 0;
   /** Paging is off as far as the Guest knows: virtual addresses are guest-physical ones. */
   #linear = false;
-  /** False once the Guest is dead or we are disposed of: nothing is touched any more. */
-  #alive = true;
+  /** False before startLinear(), and once the Guest is dead or we are disposed of: nothing is touched then. */
+  #alive = false;
+  #dead = false;
   #disposed = false;
 
   /** @throws MmuShadowError 'bad-option', 'too-few-frames'. Nothing runs before startLinear(). */
@@ -90,7 +91,7 @@ export class ShadowPageTables {
       this.#refuse();
       return;
     }
-    if (this.#slot !== NO_SLOT && !this.#linear) {
+    if (!this.#linear) {
       throw new MmuShadowError('bad-state', 'kernelAddress was set after the first page directory; set it while the Guest is in linear mode.');
     }
     if (address >>> 0 >= this.#windowBase) {
@@ -123,7 +124,8 @@ export class ShadowPageTables {
    */
   /** Start (over) in linear mode, with a shadow directory that is empty but for the Switcher window. */
   startLinear(): void {
-    if (!this.#alive) return void this.#refuse();
+    if (this.#dead || this.#disposed) return void this.#refuse();
+    this.#alive = true;
     this.#clear();
     this.#linear = true;
     this.#guestTables.pae = false;
@@ -201,7 +203,6 @@ export class ShadowPageTables {
   /** LHCALL_NEW_PGTABLE: switch to the page directory at a guest-physical address. */
   newPageTable(pgdir: number): void {
     if (!this.#alive) return void this.#refuse();
-    if (this.#slot === NO_SLOT) throw new MmuShadowError('bad-state', 'newPageTable() was called before startLinear().');
     const { stats } = this;
     const cache = this.#cache;
     const guestTables = this.#guestTables;
@@ -417,7 +418,7 @@ export class ShadowPageTables {
   /** Guest-physical address behind a virtual one, by the Guest's own tables; undefined when they have none. */
   guestPhysical(address: number): number | undefined {
     const linear = address >>> 0;
-    if (linear >= this.#windowBase || this.#disposed) return undefined;
+    if (linear >= this.#windowBase || this.#slot === NO_SLOT) return undefined;
     if (this.#linear) return linear < this.#guest.limit ? linear : undefined;
     return this.#guestTables.physical(this.#pgdir, linear);
   }
@@ -470,13 +471,15 @@ export class ShadowPageTables {
   /** The Guest is dead; for whoever asked whether it may go on, the answer is no. */
   #kill(reason: string): false {
     this.#alive = false;
+    this.#dead = true;
     this.#onKill(reason);
     return false;
   }
 
-  /** What happens to a call that comes too late: after the Guest's death nothing, after dispose() an error. */
+  /** What happens to a call that comes too late or too early: after the Guest's death nothing, else an error. */
   #refuse(): false {
     if (this.#disposed) throw new MmuShadowError('bad-state', 'These shadow page tables were disposed of.');
+    if (!this.#dead) throw new MmuShadowError('bad-state', 'Call startLinear() first: there are no shadow page tables yet.');
     return false;
   }
 }

@@ -26,6 +26,8 @@ export interface WorldOptions extends Partial<Omit<ShadowOptions, 'guest' | 'fra
   guestPages?: number;
   hostPages?: number;
   kernelAddress?: number;
+  /** False: startLinear() is left to the test. */
+  start?: boolean;
 }
 
 /** Everything around one ShadowPageTables. */
@@ -45,7 +47,7 @@ export class World {
   readonly requests: string[] = [];
 
   constructor(options: WorldOptions = {}) {
-    const { guestPages = 64, hostPages = 128, kernelAddress = KERNEL_ADDRESS, ...rest } = options;
+    const { guestPages = 64, hostPages = 128, kernelAddress = KERNEL_ADDRESS, start = true, ...rest } = options;
     this.words = new Uint32Array((guestPages + 1 + hostPages) * PAGE_WORDS);
     this.guestPages = guestPages;
     this.switcherFrame = guestPages;
@@ -85,6 +87,7 @@ export class World {
       switcher: { base: WINDOW, frames: [this.switcherFrame] },
       ...rest,
     });
+    if (!start) return;
     this.mmu.startLinear();
     this.mmu.kernelAddress = kernelAddress;
     this.requests.length = 0;
