@@ -115,8 +115,10 @@ function memoryOperand(random: Random, c: CaseView, out: Assembly, middle: numbe
     return;
   }
   const scale = random.below(4);
-  const index = random.below(8);
   const base = random.below(8);
+  let index = random.below(8);
+  // twice the same register reaches every address only with a displacement
+  if (index === base && mod !== 2) index = 4;
   out.push((mod << 6) | (middle << 3) | rm, 1);
   out.push((scale << 6) | (index << 3) | base, 1);
   const noBase = mod === 0 && base === 5;
@@ -331,6 +333,11 @@ function unaligned(_: Random, c: CaseView): void {
   c.setWord(Case.eflags, c.word(Case.eflags) & ~Flag.ac);
 }
 
+/** The same, but in flat segments the alignment check is tried. */
+function unalignedElsewhere(random: Random, c: CaseView): void {
+  if (around !== flat) unaligned(random, c);
+}
+
 /** A flags image without TF, which would trap behind the next instruction, and NT. */
 function popFlagsImage(random: Random): number {
   return random.word() & ~0x4100;
@@ -363,8 +370,8 @@ export const integerGroups: readonly Group[] = [
   group('pop sreg', ...[[0x07], [0x17], [0x1f], [0x0f, 0xa1], [0x0f, 0xa9]].map((opcode) => ({
     opcode, adjust: (random: Random, c: CaseView) => c.view.setUint16(stackAt(c), random.pick(selectors), true),
   }))),
-  group('pusha', { opcode: [0x60] }),
-  group('popa', { opcode: [0x61] }),
+  group('pusha', { opcode: [0x60], prepare: unalignedElsewhere }),
+  group('popa', { opcode: [0x61], prepare: unalignedElsewhere }),
   group('bound', { opcode: [0x62], modrm: 'memory', size: 8 }),
   group('arpl', { opcode: [0x63], modrm: 'any', size: 2 }),
   group('imul', { opcode: [0x69], modrm: 'any', immediate: 'z' }, { opcode: [0x6b], modrm: 'any', immediate: 'b' }, { opcode: [0x0f, 0xaf], modrm: 'any' }),
