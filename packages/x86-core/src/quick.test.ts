@@ -23,7 +23,7 @@ const anySelector = fc.constantFrom(
 );
 /** Mostly what works, to get beyond the first check. */
 const mostly = <T>(usual: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> =>
-  fc.oneof({ arbitrary: fc.constant(usual), weight: 5 }, { arbitrary: other, weight: 1 });
+  fc.oneof({ arbitrary: fc.constant(usual), weight: 14 }, { arbitrary: other, weight: 1 });
 
 interface Outcome {
   fault: Fault | undefined;
