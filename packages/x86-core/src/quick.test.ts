@@ -115,6 +115,8 @@ it('returning from one', () => {
       setEsp(cpu, stack - 0x80 + c.offset);
       const at = esp(cpu);
       [c.eip, c.cs, c.flags, 0x5678, c.ss].forEach((value, i) => poke32(cpu, at + 4 * i, value));
+      useSegment(cpu, SegmentRegister.es, Sel.data3 | 3);
+      useSegment(cpu, SegmentRegister.gs, Sel.data3 | 3);
       for (const [segment, selector] of [[SegmentRegister.ds, c.ds], [SegmentRegister.fs, c.fs]] as const) {
         if (selector < 0x100) useSegment(cpu, segment, selector);
       }
