@@ -79,7 +79,7 @@ export class Lguest {
   readonly #timers: TimerQueue;
   readonly #stopwatch: (() => number) | undefined;
   readonly #slice: number;
-  readonly #state: LoopState = { ticks: 0, sinceLook: 0, running: false };
+  readonly #state: LoopState = { ticks: 0, sinceLook: 0, running: false, ranFrom: 0 };
   readonly #notify = { kind: 'notify' as const, address: 0 };
   readonly #halted = { kind: 'halted' as const, wakeAt: undefined as bigint | undefined };
   readonly #look: () => void;
@@ -213,10 +213,12 @@ export class Lguest {
 
   /**
    * Instructions retired plus a fixed price for each exit to the Host. It depends on nothing but the Guest, and a Guest
-   * cannot keep it from moving on: what virtual time should be made of.
+   * cannot keep it from moving on: what virtual time should be made of. It also moves while the Guest runs, so a clock
+   * made of it can serve as its time-stamp counter.
    */
   get ticks(): number {
-    return this.#state.ticks;
+    const { ticks, running, ranFrom } = this.#state;
+    return running ? ticks + (this.cpu.retired - ranFrom) : ticks;
   }
 
   /** Told every trace event while it is set. */

@@ -14,7 +14,7 @@ const SHUTDOWN = 4;
 function setUp() {
   const made = initializedGuest();
   made.data.irqEnabled = 0x200;
-  const state: LoopState = { ticks: 0, sinceLook: 0, running: false };
+  const state: LoopState = { ticks: 0, sinceLook: 0, running: false, ranFrom: 0 };
   const exit = (reason: number, retired: number, vector = 0, set?: () => void) => (): CpuExit => {
     made.cpu.retired += retired;
     set?.();

@@ -53,6 +53,8 @@ export interface LoopState {
   sinceLook: number;
   /** The CPU is running: kick() makes sense. */
   running: boolean;
+  /** Instructions that had been retired when it began to run. */
+  ranFrom: number;
 }
 
 /**
@@ -106,6 +108,7 @@ export function runGuest(
     // ── the Switcher ──
     const before = cpu.retired;
     const started = stopwatch === undefined ? 0 : stopwatch();
+    state.ranFrom = before;
     state.running = true;
     const exit = cpu.run(chunk);
     state.running = false;
