@@ -74,7 +74,7 @@ function buildMachine(blueprint: Blueprint, guestPages: number): ReturnType<type
     return machineFor({
       guestPages,
       ...(options.engine === undefined ? {} : { engine: options.engine }),
-      ...(time.timestampCounter === undefined ? {} : { timestampCounter: time.timestampCounter }),
+      timestampCounter: time.timestampCounter,
     });
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'no-memory') throw error;

@@ -166,3 +166,19 @@ describe('bootGuest()', () => {
     expect(seen).toContain('exit');
   });
 });
+
+describe('the time-stamp counter in virtual time', () => {
+  const RDTSC = [0x0f, 0x31];
+  const addressOf = (n: number) => [n & 0xff, (n >>> 8) & 0xff, (n >>> 16) & 0xff, n >>> 24];
+  // rdtsc; mov esi, eax; nop × 50; rdtsc; sub eax, esi; store it where the string is; print the string
+  const code = [
+    ...INIT, ...RDTSC, 0x89, 0xc6, ...Array<number>(50).fill(0x90), ...RDTSC, 0x29, 0xf0,
+    0xa3, ...addressOf(stringAt(0)), ...say(0), ...powerOff(1),
+  ];
+
+  it.each(['reference', 'interpreter'] as const)('counts nanoseconds of instructions exactly (%s)', async (engine) => {
+    const vm = await boot(code, ['....', 'Power down'], { engine, virtualTime: { start: 0n, nanosecondsPerTick: 1 } });
+    // rdtsc, mov, 50 times nop: 52 instructions from one reading to the other, which is a "4" and then a zero byte
+    expect(await printed(vm)).toBe(String.fromCharCode(52));
+  });
+});

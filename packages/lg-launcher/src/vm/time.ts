@@ -23,10 +23,10 @@ export interface GuestTime {
   /** The Guest sleeps. Resolves at `until`, or after wake(). Undefined: only wake() helps. */
   sleep(until: bigint | undefined): Promise<void>;
   wake(): void;
-  /** Frequency of the time-stamp counter in kHz that is good enough to be a clock; 0 for none. */
+  /** Frequency of the time-stamp counter in kHz. */
   readonly tscKhz: number;
-  /** The time-stamp counter, where it is not the CPU's own count of instructions. */
-  readonly timestampCounter: (() => bigint) | undefined;
+  /** The time-stamp counter: a clock that starts at 0. */
+  readonly timestampCounter: () => bigint;
 }
 
 /** How long a slice should take, in milliseconds: short enough for a keystroke to feel immediate. */
@@ -34,8 +34,8 @@ const SLICE_MILLISECONDS = 4;
 const FIRST_SLICE_TICKS = 100_000;
 const MIN_SLICE_TICKS = 2_000;
 const MAX_SLICE_TICKS = 4_000_000;
-/** The wall clock's time-stamp counter counts nanoseconds: 1 GHz. */
-const WALL_TSC_KHZ = 1_000_000;
+/** Time-stamp counters count nanoseconds: 1 GHz. */
+const TSC_KHZ = 1_000_000;
 const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 
 /** The wall clock. Slices are as long as this computer makes them. */
@@ -58,7 +58,7 @@ export function wallTime(sleeper: Sleeper): GuestTime {
       await sleeper.sleepUntil(clock, until);
     },
     wake: () => sleeper.wake(),
-    tscKhz: WALL_TSC_KHZ,
+    tscKhz: TSC_KHZ,
     timestampCounter: () => BigInt(Math.round((performance.now() - started) * NANOSECONDS_PER_MILLISECOND)),
   };
 }
@@ -84,7 +84,8 @@ export function virtualTime(options: VirtualTimeOptions = {}): GuestTime {
   const perTick = BigInt(options.nanosecondsPerTick ?? DEFAULT_NANOSECONDS_PER_TICK);
   let ticks: () => number = () => 0;
   /** What the clock showed when the Guest had done nothing, later moved forward by every jump. */
-  let offset = options.start ?? DEFAULT_START;
+  const start = options.start ?? DEFAULT_START;
+  let offset = start;
   let timers: TimerQueue | undefined;
   let wake: (() => void) | undefined;
   const clock: Clock = { now: () => offset + BigInt(ticks()) * perTick };
@@ -113,7 +114,7 @@ export function virtualTime(options: VirtualTimeOptions = {}): GuestTime {
       wake?.();
       wake = undefined;
     },
-    tscKhz: 0,
-    timestampCounter: undefined,
+    tscKhz: TSC_KHZ,
+    timestampCounter: () => clock.now() - start,
   };
 }
