@@ -24,19 +24,22 @@ export function gateAddress(lo: number, hi: number): number {
   return ((lo & offsetLowMask) | (hi & offsetHighMask)) >>> 0;
 }
 
-/** The type, with the system bit above it as the manual prints it: 14 is a 32-bit interrupt gate, 15 a trap gate. */
+/** The four-bit type: 14 is a 32-bit interrupt gate, 15 a 32-bit trap gate. (See SystemType.) */
 export function gateType(_lo: number, hi: number): number {
   return (hi >>> SegmentBits.typeShift) & 0xf;
 }
 
+/** P: a gate that is not present raises #NP when it is used. */
 export function gatePresent(_lo: number, hi: number): boolean {
   return (hi & SegmentBits.present) !== 0;
 }
 
+/** Who may go through it by an instruction: rings 0 to this one. */
 export function gateDpl(_lo: number, hi: number): number {
   return (hi & SegmentBits.dplMask) >>> SegmentBits.dplShift;
 }
 
+/** The code segment it leads to; for task gates the TSS. */
 export function gateSelector(lo: number, _hi: number): number {
   return lo >>> selectorShift;
 }

@@ -1,3 +1,10 @@
+export { DescriptorError, type DescriptorErrorCode } from './error.js';
+export * from './format.js';
 export * from './gate-words.js';
+export * from './long-record.js';
+export * from './pseudo-descriptor.js';
+export * from './record.js';
 export * from './segment-words.js';
 export * from './selector.js';
+export * from './table.js';
+export * from './tss32.js';

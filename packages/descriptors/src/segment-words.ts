@@ -66,10 +66,12 @@ export function segmentIsSystem(_lo: number, hi: number): boolean {
   return (hi & SegmentBits.notSystem) === 0;
 }
 
+/** True for code segments. */
 export function segmentIsCode(lo: number, hi: number): boolean {
   return !segmentIsSystem(lo, hi) && (segmentType(lo, hi) & TypeBits.code) !== 0;
 }
 
+/** True for data and stack segments. */
 export function segmentIsData(lo: number, hi: number): boolean {
   return !segmentIsSystem(lo, hi) && (segmentType(lo, hi) & TypeBits.code) === 0;
 }
@@ -79,6 +81,7 @@ export function segmentDpl(_lo: number, hi: number): number {
   return (hi & SegmentBits.dplMask) >>> SegmentBits.dplShift;
 }
 
+/** P: loading a segment that is not present raises #NP, or #SS for a stack. */
 export function segmentPresent(_lo: number, hi: number): boolean {
   return (hi & SegmentBits.present) !== 0;
 }
