@@ -1,4 +1,4 @@
-export { type PortBus, type DeviceRange } from './bus.js';
+export type { DeviceRange, PortBus } from './bus.js';
 export { Cpu, type EngineName, type EngineStatistics, type SegmentCache } from './cpu.js';
 export { cpuidModel, type CpuidModel, defaultCpuid } from './cpuid.js';
 export { X86Error, type X86ErrorCode } from './error.js';

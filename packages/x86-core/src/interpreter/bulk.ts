@@ -60,6 +60,9 @@ function chunk(cpu: Processor, kind: number, size: number, limit: number): numbe
   if (kind === movs) room = Math.min(room, pageSize - (from & pageMask));
   const count = Math.min(limit, Math.floor(room / size));
   if (count === 0) return 0;
+  // in the order of the accesses: a read that faults must not have made the target's page dirty
+  const source = kind === movs ? plainAddress(cpu, from, AccessKind.read) : 0;
+  if (source < 0) return 0;
   const target = plainAddress(cpu, to, AccessKind.write);
   if (target < 0) return 0;
   const bytes = count * size;
@@ -67,8 +70,6 @@ function chunk(cpu: Processor, kind: number, size: number, limit: number): numbe
     fill(cpu, target, bytes, size);
     return count;
   }
-  const source = plainAddress(cpu, from, AccessKind.read);
-  if (source < 0) return 0;
   // an overlap ahead of the source repeats what was just written: that is for the element-wise way
   if (target > source && target < source + bytes) return 0;
   u8.copyWithin(target, source, source + bytes);

@@ -178,7 +178,7 @@ export class InterpreterEngine implements Engine {
       const insn = this.#stepper.reference.fetch();
       length = insn.length;
       // behind a record that ends a run lies another run, or nothing
-      follows = !insn.definition.ends;
+      follows = !(insn.definition.ends || insn.definition.branches);
       spent = bulkString(cpu, insn, unspent);
       if (spent === 0) {
         this.#stepper.reference.execute(insn);

@@ -402,12 +402,11 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
       body?.();
       return this.#list;
     };
-    const thenPart = part(then);
-    const otherwisePart = part(otherwise);
+    const [yes, no] = [part(then), part(otherwise)];
     this.#list = outer;
     // what a part set is not known to be so afterwards
     this.#flags = {};
-    this.#list.push({ kind: 'if', condition, then: thenPart, otherwise: otherwisePart });
+    this.#list.push({ kind: 'if', condition, yes, no });
   }
 
   #eip(field: 'next' | 'target'): Node {

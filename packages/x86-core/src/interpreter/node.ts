@@ -26,7 +26,7 @@ export interface Node {
 export type Statement =
   | { kind: 'value'; node: Node }
   | { kind: 'action'; emit: (out: Output) => void }
-  | { kind: 'if'; condition: Node; then: Statement[]; otherwise: Statement[] };
+  | { kind: 'if'; condition: Node; yes: Statement[]; no: Statement[] };
 
 /** Where a function's code goes: bytes, block nesting, and a pool of locals. */
 export class Output {
@@ -137,10 +137,10 @@ export class Output {
     this.push(statement.condition);
     this.op(Op.if, 0x40);
     this.level++;
-    this.statements(statement.then);
-    if (statement.otherwise.length > 0) {
+    this.statements(statement.yes);
+    if (statement.no.length > 0) {
       this.op(Op.else);
-      this.statements(statement.otherwise);
+      this.statements(statement.no);
     }
     this.level--;
     this.op(Op.end);
