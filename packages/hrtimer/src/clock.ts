@@ -5,15 +5,20 @@
  * since 1970, and somebody may set it. Virtual time moves when it is told to, so that a test runs the same twice. All
  * count nanoseconds, as bigint, because nanoseconds since 1970 do not fit a double.
  */
+import { HrtimerError } from './error.js';
 
 /** Nanoseconds. */
 export type Nanoseconds = bigint;
 
+/** Told that a clock jumped, after it did, and how far: negative is back. */
+export type StepListener = (delta: Nanoseconds) => void;
+
 /** A source of time. */
 export interface Clock {
+  /** The time. Never earlier than before, but for steps. */
   now(): Nanoseconds;
   /** Tell `listener` whenever the clock jumps (is stepped) rather than runs. Returns a function that ends this. */
-  onStep?(listener: () => void): () => void;
+  onStep?(listener: StepListener): () => void;
 }
 
 const nanosecondsPerMillisecond = 1_000_000;
@@ -21,6 +26,11 @@ const nanosecondsPerMillisecond = 1_000_000;
 /** Milliseconds with a fraction, as performance.now() gives them, in nanoseconds. */
 function fromMilliseconds(milliseconds: number): Nanoseconds {
   return BigInt(Math.round(milliseconds * nanosecondsPerMillisecond));
+}
+
+/** The host's wall clock, now. Its resolution is a millisecond. */
+function hostTime(): Nanoseconds {
+  return BigInt(Date.now()) * BigInt(nanosecondsPerMillisecond);
 }
 
 /** Time since some fixed moment; it never goes back. Resolution is that of performance.now(). */
@@ -34,10 +44,10 @@ export class MonotonicClock implements Clock {
 export class RealtimeClock implements Clock {
   #offset: Nanoseconds;
   readonly #base: Clock;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<StepListener>();
 
   /** @param base what it runs with, and @param start the time it shows now; by default the host's. */
-  constructor(base: Clock = new MonotonicClock(), start: Nanoseconds = BigInt(Date.now()) * BigInt(nanosecondsPerMillisecond)) {
+  constructor(base: Clock = new MonotonicClock(), start: Nanoseconds = hostTime()) {
     this.#base = base;
     this.#offset = start - base.now();
   }
@@ -46,15 +56,21 @@ export class RealtimeClock implements Clock {
     return this.#base.now() + this.#offset;
   }
 
-  /** Set the clock forward, or back with a negative number. Absolute timers on it see the new time at once. */
+  /** Move the clock forward, or back with a negative number. Absolute timers on it see the new time at once. */
   step(delta: Nanoseconds): void {
+    if (delta === 0n) return;
     this.#offset += delta;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(delta);
   }
 
-  onStep(listener: () => void): () => void {
+  /** Set the clock: a step to `time`, by default to the host's, for a host that was stepped itself or was asleep. */
+  set(time: Nanoseconds = hostTime()): void {
+    this.step(time - this.now());
+  }
+
+  onStep(listener: StepListener): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return () => { this.#listeners.delete(listener); };
   }
 }
 
@@ -70,9 +86,9 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
-  /** Move forward. @throws RangeError for a negative number: time goes one way. */
+  /** Move forward. @throws HrtimerError `clock-cannot-go-back` for a negative number: time goes one way. */
   advance(delta: Nanoseconds): void {
-    if (delta < 0n) throw new RangeError(`a virtual clock cannot go back (by ${-delta} ns)`);
+    if (delta < 0n) throw new HrtimerError('clock-cannot-go-back', `a virtual clock cannot go back (by ${-delta} ns); advance it by 0 or more`);
     this.#now += delta;
   }
 

@@ -39,6 +39,14 @@ export class Heap<T extends HeapNode> {
     node.slot = -1;
   }
 
+  /** Let `edit` change keys, of any element; then put all in order again. O(n log n). */
+  rekey(edit: (node: T) => void): void {
+    for (const node of this.#nodes) edit(node);
+    // what is sorted is a heap
+    this.#nodes.sort((a, b) => (before(a, b) ? -1 : 1));
+    this.#nodes.forEach((node, slot) => { node.slot = slot; });
+  }
+
   #place(node: T, slot: number): void {
     this.#nodes[slot] = node;
     node.slot = slot;

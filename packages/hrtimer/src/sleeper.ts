@@ -6,6 +6,7 @@
  * served all the while. How much early, and how a short turn is made, differ by host: the sub-path entries know.
  */
 import type { Clock, Nanoseconds } from './clock.js';
+import { HrtimerError } from './error.js';
 
 /** What a host must provide. */
 export interface SleepHost {
@@ -17,10 +18,10 @@ export interface SleepHost {
   readonly margin: number;
 }
 
-/** Why a sleep ended. */
+/** Why a sleep ended: its moment came, or somebody called wake() or aborted the signal. */
 export type SleepEnd = 'elapsed' | 'woken';
 
-const nanosecondsPerMillisecond = 1_000_000n;
+const nanosecondsPerMillisecond = 1_000_000;
 /** Hosts' timeouts are 32-bit; longer sleeps are slept in parts. */
 const longestTimeout = 2 ** 31 - 1;
 
@@ -34,27 +35,31 @@ export class Sleeper {
     this.#host = host;
   }
 
+  /** True while it sleeps. */
+  get sleeping(): boolean { return this.#finish !== undefined; }
+
   /**
-   * Resolve when the clock has reached `deadline` (undefined: never), or wake() is called.
-   * @throws Error when a sleep is going on already.
+   * Resolve when the clock has reached `deadline` (undefined: never), wake() is called, or `signal` aborts. A clock that
+   * is stepped meanwhile is minded.
+   * @throws HrtimerError `already-sleeping`.
    */
-  sleepUntil(clock: Clock, deadline: Nanoseconds | undefined): Promise<SleepEnd> {
-    if (this.#finish) throw new Error('a Sleeper sleeps one sleep at a time; make another one, or wake() this one first');
+  sleepUntil(clock: Clock, deadline: Nanoseconds | undefined, signal?: AbortSignal): Promise<SleepEnd> {
+    if (this.#finish) throw new HrtimerError('already-sleeping', 'a Sleeper sleeps one sleep at a time; make another one, or wake() this one first');
     return new Promise((resolve) => {
-      this.#finish = resolve;
+      const wake = (): void => this.wake();
+      const endSteps = clock.onStep?.(() => {
+        this.#cancel?.();
+        this.#wait(clock, deadline);
+      });
+      this.#finish = (end) => {
+        endSteps?.();
+        signal?.removeEventListener('abort', wake);
+        resolve(end);
+      };
+      if (signal?.aborted) return this.wake();
+      signal?.addEventListener('abort', wake);
       this.#wait(clock, deadline);
     });
-  }
-
-  #wait(clock: Clock, deadline: Nanoseconds | undefined): void {
-    const remaining = deadline === undefined ? longestTimeout : Number((deadline - clock.now()) / nanosecondsPerMillisecond);
-    if (deadline !== undefined && deadline <= clock.now()) {
-      this.#end('elapsed');
-      return;
-    }
-    const again = (): void => this.#wait(clock, deadline);
-    const timeout = remaining - this.#host.margin;
-    this.#cancel = timeout >= 1 ? this.#host.later(Math.min(timeout, longestTimeout), again) : this.#host.soon(again);
   }
 
   /** End the sleep now. Nothing happens if there is none. */
@@ -62,6 +67,15 @@ export class Sleeper {
     if (!this.#finish) return;
     this.#cancel?.();
     this.#end('woken');
+  }
+
+  #wait(clock: Clock, deadline: Nanoseconds | undefined): void {
+    const remaining = deadline === undefined ? undefined : deadline - clock.now();
+    if (remaining !== undefined && remaining <= 0n) return this.#end('elapsed');
+    const timeout = remaining === undefined ? longestTimeout : Number(remaining) / nanosecondsPerMillisecond - this.#host.margin;
+    const again = (): void => this.#wait(clock, deadline);
+    // a timeout of less than a millisecond is made a whole one
+    this.#cancel = timeout >= 1 ? this.#host.later(Math.min(Math.floor(timeout), longestTimeout), again) : this.#host.soon(again);
   }
 
   #end(end: SleepEnd): void {
