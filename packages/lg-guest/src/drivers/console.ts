@@ -85,7 +85,8 @@ function interruptForeground() {
   return 0;
 }
 
-// At least one character, at most so many, into kernel memory; how many. 0 only when the reader was killed.
+// At least one character, at most so many and not beyond the end of a line, into kernel memory; how many. 0 only when
+// the reader was killed. (The next line may be for somebody else.)
 function consoleRead(buffer, most) {
   while (typedCount == 0) {
     if (current->killed) return 0;
@@ -93,10 +94,12 @@ function consoleRead(buffer, most) {
   }
   var count = 0;
   while (count < most && typedCount > 0) {
-    store8(buffer + count, load8(typed + typedHead));
+    var c = load8(typed + typedHead);
+    store8(buffer + count, c);
     typedHead = (typedHead + 1) % TYPED_BYTES;
     typedCount--;
     count++;
+    if (c == '\n' || c == '\r') break;
   }
   returnBuffers();
   return count;

@@ -57,7 +57,7 @@ const userAssembly: readonly Unit[] = [calls, blockMoves, haltCpu];
 const userSources: readonly Source[] = [library, callFunctions, output, line, shell, crashNumbers, bench];
 
 /** The first program's process id. */
-const SHELL_PID = 1;
+const INIT_PID = 1;
 const VARIABLE_ALIGNMENT = 4;
 
 /** A linked kernel and what it is made of, for tests and tools. */
@@ -104,7 +104,7 @@ function build(assembly: readonly Unit[], sources: readonly Source[], base: numb
 
 /** Names of our own that the little language knows. */
 const ownNumbers = {
-  SHELL_PID,
+  INIT_PID,
   BREAKPOINT,
   KERNEL_STACK_PAGES: layout.KERNEL_STACK_BYTES / abi.PAGE_SIZE,
   USER_TLS_SELECTOR: (abi.GDT_ENTRY_TLS_MIN << 3) | abi.USER_PL,

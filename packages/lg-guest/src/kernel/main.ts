@@ -14,7 +14,7 @@ function main() {
   current->stackTop = kernelStacks + KERNEL_STACK_BYTES;
   current->directory = physicalOf(kernelDirectory);
   copyText(current + offset_name, "idle", 16);
-  nextPid = SHELL_PID;
+  nextPid = INIT_PID;
 
   // the lower map is still there: boot_params can be read where the Launcher put it
   memoryBytes = load32(virtualOf(BOOT_PARAMS_ADDRESS + BootParamsOffset_e820Map + E820Offset_size));
@@ -35,7 +35,7 @@ function main() {
   blockStart();
   rngStart();
   print("lguest demo kernel: %d KiB of memory, kernel at 0x%08x, %d KiB free\n", memoryBytes / 1024, KERNEL_BASE, framesFree * (PAGE_SIZE / 1024));
-  startShell();
+  startInit();
   idle();
 }
 `;

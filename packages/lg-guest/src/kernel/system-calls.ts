@@ -65,7 +65,7 @@ function sysSleep(milliseconds, b, c) {
 
 function sysKill(pid, b, c) {
   var task = findTask(pid);
-  if (task == 0 || pid == SHELL_PID || task->state == ZOMBIE) return ~0;
+  if (task == 0 || pid == INIT_PID || task->state == ZOMBIE) return ~0;
   killTask(task);
   return 0;
 }

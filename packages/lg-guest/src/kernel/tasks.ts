@@ -1,8 +1,8 @@
 /*G:240
  * Tasks.
  *
- * A task is an address space, a ring-1 stack and a state. Task 0 is the kernel itself with nothing to do; task 1 is the
- * shell; all others are copies somebody made with fork.
+ * A task is an address space, a ring-1 stack and a state. Task 0 is the kernel itself with nothing to do; task 1 is
+ * init; all others are copies somebody made with fork.
  */
 import { source } from '../language/b.js';
 
@@ -57,8 +57,8 @@ function prepareStack(task) {
   return frame;
 }
 
-function startShell() {
-  var task = newTask("shell");
+function startInit() {
+  var task = newTask("init");
   var frame = prepareStack(task);
   fillWords(frame, 0, size_Frame / 4);
   frame->frameDs = GUEST_USER_DS;
@@ -91,7 +91,7 @@ function forkTask(name) {
 
 // End the current task. Its address space goes at once; the stack we stand on stays until the slot is used again.
 function exitTask(status) {
-  if (current->pid == SHELL_PID) panic("the shell is gone");
+  if (current->pid == INIT_PID) panic("init is gone");
   for (var i = 1; i < MAX_TASKS; i++) {
     var task = taskAt(i);
     if (task->parent != current) continue;

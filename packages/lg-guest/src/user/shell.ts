@@ -8,7 +8,7 @@
 import { crashKinds } from '../kernel/crash.js';
 import { source } from '../language/b.js';
 
-/** userMain(): prompt, read, run. */
+/** userMain(): init, which keeps a shell: prompt, read, run. */
 export const shell = source('shell')`
 const LINE_BYTES = 256;
 const MOST_WORDS = 16;
@@ -228,11 +228,6 @@ function run() {
   else systemCall(SYS_wait, pid, 0, 0);
 }
 
-// Something that is always there: a process that wakes up once in a while.
-function heartbeat() {
-  while (1) systemCall(SYS_sleep, 1000, 0, 0);
-}
-
 // Tell of background processes that have ended.
 function reap() {
   while (1) {
@@ -242,15 +237,22 @@ function reap() {
   }
 }
 
-function userMain() {
-  if (systemCall(SYS_fork, "heartbeat", 0, 0) == 0) heartbeat();
-  printf("Type help.\n");
+function shell() {
   while (1) {
     printf("$ ");
     readLine(lineBuffer, LINE_BYTES);
     split(lineBuffer);
     run();
     reap();
+  }
+}
+
+// The first process starts a shell, and another one should that come to grief.
+function userMain() {
+  printf("Type help.\n");
+  while (1) {
+    if (systemCall(SYS_fork, "shell", 0, 0) == 0) shell();
+    systemCall(SYS_wait, 0, 0, 0);
   }
 }
 `;
