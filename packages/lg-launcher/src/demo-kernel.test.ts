@@ -10,15 +10,18 @@ import { memoryDisk } from './disks/memory-disk.js';
 const MIB = 1 << 20;
 /** Seconds of the Guest's time after which something is wrong. */
 const PATIENCE = 120;
+/** A slow computer: 50 million instructions a second make the Guest's seconds short. */
+const SLOW = { nanosecondsPerTick: 20 };
 
 /** Boot, type these lines (and `poweroff`), and tell how it went. */
 async function session(lines: readonly string[], options: BootOptions = {}) {
   let text = '';
   const decoder = new TextDecoder();
   const vm = await bootGuest({
-    memory: 16 * MIB, virtualTime: true, timeout: PATIENCE, input: lines.map((line) => `${line}\n`).join(''),
+    memory: 16 * MIB, virtualTime: SLOW, timeout: PATIENCE, input: lines.map((line) => `${line}\n`).join(''),
     onConsole: (bytes) => { text += decoder.decode(bytes, { stream: true }); }, ...options,
   });
+  vm.console.end();
   const exit = await vm.exit;
   return { text, exit, stats: vm.stats() };
 }
@@ -44,7 +47,7 @@ describe.each(['reference', 'interpreter'] as const)('the demo kernel on the %s 
     expect(answer(text, 'mem')).toMatch(/memory +16384 KiB\nfree +\d+ KiB/);
     expect(answer(text, 'irq')).toMatch(/0 +\d+ clock\n.*random\n +\d +1 console input\n/s);
     expect(answer(text, 'cat cmdline')).toBe('quiet colour=green\n');
-    expect(answer(text, 'cat devices')).toMatch(/rng queues 1 status 7\n.*console queues 2 status 7\n/);
+    expect(answer(text, 'cat devices')).toMatch(/rng +queues 1 status 7\n.*console +queues 2 status 7\n/s);
     expect(answer(text, 'help')).toMatch(/bench \[syscall\|reflect/);
     expect(answer(text, 'nonsense')).toBe('nonsense: no such command; try help\n');
     // system calls go straight to the kernel, everything is asked for as lguest's interface says
@@ -59,7 +62,7 @@ describe.each(['reference', 'interpreter'] as const)('the demo kernel on the %s 
       ['fault null', 'fault kernel', 'fault privileged', 'fault divide', 'fault stack', 'kill 2', 'echo still here', 'cat counters', 'poweroff'], { engine },
     );
     expect(answer(text, 'fault null')).toMatch(/^\[\d+ fault\] killed: page fault at 0x00000000, eip 0x0804\w+, error 4\n$/);
-    expect(answer(text, 'fault kernel')).toMatch(/killed: page fault at 0xc0140000, .*error 5\n|killed: page fault at 0xc0140000, .*error 4\n/);
+    expect(answer(text, 'fault kernel')).toMatch(/killed: page fault at 0xc0140000, .*error [45]\n/);
     expect(answer(text, 'fault privileged')).toMatch(/killed: general protection fault, .*error 0\n/);
     expect(answer(text, 'fault divide')).toMatch(/killed: divide error/);
     expect(answer(text, 'fault stack')).toMatch(/killed: page fault at 0xbfdffff\w, .*error 6\n/);
@@ -70,11 +73,12 @@ describe.each(['reference', 'interpreter'] as const)('the demo kernel on the %s 
   });
 
   it('shares the CPU between processes that do not give it up', async () => {
-    const { text, exit } = await session(['spin &', 'spin &', 'sleep 1.5', 'ps', 'kill 3', 'kill 4', 'sleep 0.1', 'ps', 'kill 1', 'kill 99', 'poweroff'], { engine });
+    const { text, exit } = await session(['spin &', 'spin &', 'sleep 1', 'ps', 'kill 3', 'kill 4', 'sleep 0.1', 'ps', 'kill 1', 'kill 99', 'poweroff'], { engine });
     const rows = answer(text, 'ps').split('\n').filter((row) => row.endsWith(' spin'));
     expect(rows).toHaveLength(2);
     const times = rows.map((row) => Number(row.trim().split(/\s+/)[3]));
-    for (const time of times) expect(time).toBeGreaterThan(650);
+    // two of them for a second, less what the others needed
+    for (const time of times) expect(time).toBeGreaterThan(400);
     expect(Math.abs(times[0]! - times[1]!)).toBeLessThan(60);
     const last = text.slice(text.lastIndexOf('$ ps'));
     expect(last).not.toMatch(/ spin\n/);
@@ -118,7 +122,7 @@ describe('the console', () => {
   });
 
   it('ends the command in the foreground with control-C', async () => {
-    const vm = await bootGuest({ memory: 16 * MIB, virtualTime: true, timeout: PATIENCE });
+    const vm = await bootGuest({ memory: 16 * MIB, virtualTime: SLOW, timeout: PATIENCE });
     const pieces: string[] = [];
     let waited = false;
     void vm.console.write('spin\n');
@@ -192,7 +196,15 @@ describe('ways to end', () => {
   });
 
   it('reboot boots again', async () => {
-    const { text, exit, stats } = await session(['echo first', 'reboot', 'echo second', 'poweroff']);
+    // what is typed before the reboot goes down with the kernel that read it
+    let text = '';
+    const vm = await bootGuest({
+      memory: 16 * MIB, virtualTime: SLOW, timeout: PATIENCE, input: 'echo first\nreboot\n',
+      onConsole: (bytes) => { text += new TextDecoder().decode(bytes); },
+      onRestart: () => { void vm.console.write('echo second\npoweroff\n'); },
+    });
+    const exit = await vm.exit;
+    const stats = vm.stats();
     expect(text.match(/lguest demo kernel/g)).toHaveLength(2);
     expect(text).toMatch(/first\n.*lguest demo kernel.*second\n/s);
     expect(stats.boots).toBe(2);

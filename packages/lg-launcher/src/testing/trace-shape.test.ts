@@ -59,22 +59,24 @@ describe.skipIf(kernel === undefined || reference === undefined)('a Linux boot',
     const lines: string[] = [];
     const vm = await bootGuest({
       kernel: readFileSync(kernel!), kernelName: kernel!, ...(initrd === undefined ? {} : { initrd: readFileSync(initrd) }),
-      commandLine: 'console=hvc0', memory: 64 << 20, virtualTime: true, timeout: 120, expect: '/ #',
+      commandLine: 'console=hvc0', memory: 64 << 20, virtualTime: true, timeout: 120, input: 'sleep 1; poweroff -f\n',
       onTrace: (event) => {
         const line = recordingLine(event, 0n);
         if (line !== undefined) lines.push(line);
       },
     });
-    expect(await vm.exit).toMatchObject({ reason: 'expected' });
+    expect(await vm.exit).toMatchObject({ reason: 'poweroff' });
     const ours = readRecording(lines.join('\n'));
     const comparison = compareShapes(recorded, ours);
     console.info(formatComparison(comparison));
-    // The recording goes on to power-off (hypercall 2, and the port instructions of it: trap 13).
-    expect(comparison.onlyReference.filter((kind) => !['hc 2', 'trap 13 err 0', 'hc 19', 'ahc 5'].includes(kind))).toEqual([]);
-    expect(comparison.onlyOurs.filter((kind) => !kind.startsWith('irq'))).toEqual([]);
-    const boot = (kinds: readonly string[]) => kinds.filter((kind) => /^(init|hc (4|5|6|7|8|9|14|15|16|17|18))$/.test(kind));
-    const order = ['init', 'hc 4', 'hc 18'];
-    expect(boot(comparison.firstSeen.ours).slice(0, order.length)).toEqual(order);
-    expect(boot(comparison.firstSeen.reference).slice(0, order.length)).toEqual(order);
+    expect(comparison.onlyReference).toEqual([]);
+    expect(comparison.onlyOurs).toEqual([]);
+    // When an interrupt comes first is a matter of speed, and hypercall 19 follows from that (and from the fault of the
+    // original Host that makes thousands of it). Everything else is the kernel's own order.
+    const kernelsOrder = (kinds: readonly string[]) => kinds.filter((kind) => !/^(irq \d+|hc 19)$/.test(kind));
+    expect(kernelsOrder(comparison.firstSeen.ours)).toEqual(kernelsOrder(comparison.firstSeen.reference));
+    const calls = (side: 'ours' | 'reference', kind: string) => comparison.counts.get(kind)![side];
+    for (const kind of ['init', 'hc 2', 'hc 6', 'hc 7', 'hc 8', 'hc 18']) expect([kind, calls('ours', kind)]).toEqual([kind, calls('reference', kind)]);
+    expect(calls('ours', 'hc 19')).toBeLessThan(calls('reference', 'hc 19') / 10);
   });
 });
