@@ -62,7 +62,9 @@ function stateText(c: CaseView, base: CaseView): string[] {
     if (c.window[i] === base.window[i]) continue;
     // bytes that are equal by chance do not end a run
     let end = i + 1;
-    for (let j = end; j < Math.min(end + 4, Place.windowBytes); j++) if (c.window[j] !== base.window[j]) end = j + 1, j = end - 1;
+    for (let j = end; j < Math.min(end + 4, Place.windowBytes); j++) {
+      if (c.window[j] !== base.window[j]) end = j + 1;
+    }
     out.push(`@${hex((Place.window & 0xfff) + i)}=${hexBytes(c.window.subarray(i, end))}`);
     i = end - 1;
   }

@@ -7,7 +7,7 @@
  * denormal or zero, with the exceptions that belong to it (SDM volume 1, 4.8.4, 4.9.1.4 to 4.9.1.6, 8.5.4 to 8.5.6).
  */
 import { Exception, Rounding, env, raiseException } from './environment.js';
-import { Float80, integerBit, maxExponent, setInfinity, setZero, word } from './float80.js';
+import { type Float80, integerBit, maxExponent, setInfinity, setZero, word } from './float80.js';
 
 /** What an unmasked overflow or underflow moves the exponent by, so that a handler can see the number. */
 const exponentWrap = 24576;
