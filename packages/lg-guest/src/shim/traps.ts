@@ -10,7 +10,7 @@
  * noirq_start and noirq_end: no interrupt is delivered to an eip in it.
  */
 import {
-  FIRST_EXTERNAL_VECTOR, GUEST_USER_DS, LGUEST_IRQS, LguestDataOffset, SYSCALL_VECTOR, USER_PL, X86_EFLAGS_IF,
+  FIRST_EXTERNAL_VECTOR, GUEST_PL, GUEST_USER_DS, LGUEST_IRQS, LguestDataOffset, SYSCALL_VECTOR, USER_PL, X86_EFLAGS_IF,
 } from '@lguest/lg-host/abi';
 import type { Unit } from '../image/assemble.js';
 import { frameOffset } from './frame.js';
@@ -26,17 +26,10 @@ const pending = `lguestData+${LguestDataOffset.irqPending}`;
 /**
  * Save the registers and make sure of ds and es. User space may load anything there, but nearly always has the flat
  * user segment, which serves the kernel just as well: then there is nothing to load here and nothing to put back. (The
- * kernel runs with it always. `pusha` would be shorter; single pushes are faster, on this CPU and on most.)
+ * kernel runs with it always.)
  */
 const save = (label: string): string => `
-  push %eax
-  push %ecx
-  push %edx
-  push %ebx
-  push $0
-  push %ebp
-  push %esi
-  push %edi
+  pusha
   mov %ds, %ebx
   mov %es, %esi
   push %ebx
@@ -81,6 +74,9 @@ syscallReflected:              # int3: an interrupt gate, so it comes through th
   push $0
   push $${BREAKPOINT}
   jmp L0
+L1:
+  movl $-1, ${frameOffset('frameEax')}(%esp)
+  jmp returnFromTrap
 syscallDirect:                 # int $0x80: a trap gate, so it comes from the CPU
   push $0
   push $${SYSCALL_VECTOR}
@@ -96,15 +92,10 @@ ${save('L6')}
   call *syscallTable(,%eax,4)
   add $12, %esp
   mov %eax, ${frameOffset('frameEax')}(%esp)
-  jmp returnFromTrap
-L1:
-  movl $-1, ${frameOffset('frameEax')}(%esp)
 
 returnFromTrap:                # interrupts are off
-  mov ${frameOffset('frameCs')}(%esp), %eax
-  and $${USER_PL}, %eax
-  cmp $${USER_PL}, %eax
-  jne L3
+  testl $${USER_PL & ~GUEST_PL}, ${frameOffset('frameCs')}(%esp)
+  jz L3                        # back to the kernel's own level
   cmpl $0, needReschedule      # only here do we switch: the kernel itself is never preempted
   je L3
   call beforeUser
@@ -128,14 +119,7 @@ L7:
   mov %esi, %es
   mov %ebx, %ds
 L8:
-  pop %edi
-  pop %esi
-  pop %ebp
-  add $4, %esp
-  pop %ebx
-  pop %edx
-  pop %ecx
-  pop %eax
+  popa
   add $8, %esp                 # vector and error code
   push %eax
   mov 12(%esp), %eax           # the flags iret will load
