@@ -90,10 +90,17 @@ function takesModrm(map: FormMap): Uint8Array {
 
 interface Maps { one: FormMap; two: FormMap; oneModrm: Uint8Array; twoModrm: Uint8Array }
 
-function buildMaps(addressBits: number): Maps {
+const builtMaps = new Map<number, Maps>();
+
+/** The maps for 16- or 32-bit addresses; built when first asked for. */
+function mapsFor(addressBits: number): Maps {
+  const known = builtMaps.get(addressBits);
+  if (known) return known;
   const one = compile(oneByteMap, addressBits);
   const two = compile(twoByteMap, addressBits);
-  return { one, two, oneModrm: takesModrm(one), twoModrm: takesModrm(two) };
+  const maps = { one, two, oneModrm: takesModrm(one), twoModrm: takesModrm(two) };
+  builtMaps.set(addressBits, maps);
+  return maps;
 }
 
 /** Base and index registers of 16-bit addressing, by r/m (SDM volume 2, table 2-1); -1 is none. */
@@ -104,11 +111,14 @@ const index16 = [Register.esi, Register.edi, Register.esi, Register.edi, -1, -1,
 export function* operandForms(): Generator<{
   definition: Definition; size: number; operandSize: number; kinds: number[]; sizes: number[];
 }> {
-  const { one, two } = buildMaps(32);
+  const { one, two } = mapsFor(32);
   const seen = new Set<string>();
+  /** Forms met in an even place, where r/m is memory, and in an odd one, where it is a register. */
+  const met = [new Set<Form>(), new Set<Form>()] as const;
   for (const map of [one, two]) {
     for (const [at, form] of map.entries()) {
-      if (!form) continue;
+      if (!form || met[at & 1]!.has(form)) continue;
+      met[at & 1]!.add(form);
       for (const operandSize of [4, 2]) {
         const sized = (size: number): number => (size === bySize ? operandSize : size);
         const kinds = [...form.operands].map((operand) => {
@@ -138,8 +148,8 @@ export function newInstruction(): Instruction {
 
 /** Decodes instructions out of byte arrays. One per engine: it keeps its place in fields. */
 export class Decoder {
-  readonly #maps16 = buildMaps(16);
-  readonly #maps32 = buildMaps(32);
+  readonly #maps16 = mapsFor(16);
+  readonly #maps32 = mapsFor(32);
   readonly #undefined = definitionOf('undefined');
   readonly #tooLong = definitionOf('too_long');
   #bytes: Uint8Array = new Uint8Array(0);

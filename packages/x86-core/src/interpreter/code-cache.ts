@@ -206,7 +206,7 @@ export class CodeCache {
       const key = this.#write(record, insn, at, page);
       cpu.i32[(page.table >> 2) + at] = record;
       this.#mark(page, at, at + insn.length);
-      if (fusable !== 0 && insn.definition.branches && record === fusable + recordSize) this.#fuse(fusable, fusableKey, insn);
+      if (fusable !== 0 && record === fusable + recordSize) this.#fuse(fusable, fusableKey, insn, key);
       fusable = key < 0 ? 0 : record;
       fusableKey = key;
       this.#top += recordSize;
@@ -349,10 +349,12 @@ export class CodeCache {
     return this.#generated.handlers.has(key) ? key : -1;
   }
 
-  #fuse(record: number, key: number, branch: Instruction): void {
-    const condition = conditionOf(branch.definition);
-    if (condition < 0 || branch.operandSize !== 4) return;
-    const handler = this.#generated.fused.get(key * 16 + condition);
+  /** Let a record's handler do the following instruction as well, if there is a handler for the two. */
+  #fuse(record: number, key: number, next: Instruction, nextKey: number): void {
+    const { fused, pairs } = this.#generated;
+    const condition = conditionOf(next.definition);
+    const handler = condition < 0 ? pairs.get(key)?.get(nextKey)
+      : next.operandSize === 4 ? fused.get(key * 16 + condition) : undefined;
     if (handler !== undefined) this.#cpu.u16[(record + Field.handler) >> 1] = handler;
   }
 }

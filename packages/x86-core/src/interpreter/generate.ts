@@ -7,10 +7,10 @@
  */
 import { State } from '../state.js';
 import { encodeModule, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
-import { HandlerBuilder, Label, Local } from './handler-builder.js';
+import { HandlerBuilder, Label, Local, type Shape } from './handler-builder.js';
 import { Output, type Statement } from './node.js';
 import { Field, recordSize } from './record.js';
-import { selectFusedShapes, selectShapes, shapeKey } from './shapes.js';
+import { selectFusedShapes, selectPairs, selectShapes, shapeKey } from './shapes.js';
 
 /** Handlers that are no instructions. */
 export const Handler = {
@@ -42,6 +42,8 @@ export interface GeneratedInterpreter {
   readonly handlers: ReadonlyMap<number, number>;
   /** shapeKey × 16 + condition → handler of the fused pair. */
   readonly fused: ReadonlyMap<number, number>;
+  /** shapeKey of the first → shapeKey of the second → handler of the pair. */
+  readonly pairs: ReadonlyMap<number, ReadonlyMap<number, number>>;
   /** For each handler its unfused form (itself, mostly). */
   readonly plain: Uint16Array;
 }
@@ -117,9 +119,9 @@ function charge(out: Output): void {
 /** Where each instruction table entry of a code page is: 4 bytes per byte of code. */
 const pageMask = 0xfff;
 
-/** Local.eip → Local.record and Local.pageBase, or leave for the engine. */
-function lookup(out: Output): void {
-  const found = Local.address;
+/** Where Local.eip has a record, do something with it; the record's address is in the local that `found` is told. */
+function findRecord(out: Output, found: (record: number) => void): void {
+  const record = Local.address;
   out.get(Local.eip);
   out.constant(10);
   out.op(Op.i32ShrU);
@@ -128,29 +130,56 @@ function lookup(out: Output): void {
   out.get(Local.codeTable);
   out.op(Op.i32Add);
   out.memory(Op.i32Load, 0);
-  out.tee(found);
+  out.tee(record);
   out.op(Op.if, noResult);
-  out.get(found);
+  out.get(record);
   out.get(Local.eip);
   out.constant(pageMask);
   out.op(Op.i32And);
   out.constant(2);
   out.op(Op.i32Shl, Op.i32Add);
   out.memory(Op.i32Load, 0);
-  out.tee(found);
+  out.tee(record);
   out.op(Op.if, noResult);
-  out.get(found);
-  out.set(Local.record);
-  out.get(Local.eip);
-  out.constant(~pageMask);
-  out.op(Op.i32And);
-  out.set(Local.pageBase);
-  charge(out);
   out.level += 2;
-  out.branch(Op.br, Label.top);
+  found(record);
   out.level -= 2;
   out.op(Op.end, Op.end);
+}
+
+/** Local.eip → Local.record and Local.pageBase, or leave for the engine. */
+function lookup(out: Output): void {
+  findRecord(out, (record) => {
+    out.get(record);
+    out.set(Local.record);
+    out.get(Local.eip);
+    out.constant(~pageMask);
+    out.op(Op.i32And);
+    out.set(Local.pageBase);
+    charge(out);
+    out.branch(Op.br, Label.top);
+  });
   leave(out, Status.lookup, () => out.get(Local.eip));
+}
+
+/**
+ * The direct branch at Local.record has no link yet and goes to Local.eip. Within a page the link can be set once and
+ * for all: records of a page go together. Falls through when that is not so, or there is nothing to link to.
+ */
+function link(out: Output): void {
+  out.get(Local.eip);
+  out.get(Local.pageBase);
+  out.op(Op.i32Xor);
+  out.constant(~pageMask);
+  out.op(Op.i32And, Op.i32Eqz, Op.if, noResult);
+  out.level++;
+  findRecord(out, (record) => {
+    out.get(Local.record);
+    out.get(record);
+    out.memory(Op.i32Store, Field.link);
+  });
+  out.level--;
+  out.op(Op.end);
 }
 
 /** The code of the pseudo handlers, by number. */
@@ -190,19 +219,30 @@ export function generateInterpreter(memoryPages: number): GeneratedInterpreter {
   const fusedShapes = selectFusedShapes(shapes);
   const handlers = new Map<number, number>();
   const fused = new Map<number, number>();
-  const count = Handler.first + shapes.length + fusedShapes.length;
+  const shapePairs = selectPairs(shapes);
+  const pairs = new Map<number, Map<number, number>>();
+  const count = Handler.first + shapes.length + fusedShapes.length + shapePairs.length;
+  const keyOf = (shape: Shape): number => shapeKey(shape.definition, shape.size, shape.operandSize, shape.kinds, shape.sizes, shape.memory);
   const plain = Uint16Array.from({ length: count }, (_, handler) => handler);
   const bodies: ((out: Output) => void)[] = [...pseudo];
   const write = (statements: Statement[]) => (out: Output): void => out.statements(statements);
   for (const shape of shapes) {
-    handlers.set(shapeKey(shape.definition, shape.size, shape.operandSize, shape.kinds, shape.sizes, shape.memory), bodies.length);
+    handlers.set(keyOf(shape), bodies.length);
     bodies.push(write(new HandlerBuilder(shape).build()));
   }
   for (const { first, condition } of fusedShapes) {
-    const key = shapeKey(first.definition, first.size, first.operandSize, first.kinds, first.sizes, first.memory);
+    const key = keyOf(first);
     fused.set(key * 16 + condition, bodies.length);
     plain[bodies.length] = handlers.get(key)!;
     bodies.push(write(new HandlerBuilder(first).buildWithBranch(condition)));
+  }
+  for (const { first, second } of shapePairs) {
+    const key = keyOf(first);
+    let seconds = pairs.get(key);
+    if (seconds === undefined) pairs.set(key, (seconds = new Map()));
+    seconds.set(keyOf(second), bodies.length);
+    plain[bodies.length] = handlers.get(key)!;
+    bodies.push(write(new HandlerBuilder(first).buildWithNext(second)));
   }
 
   const out = new Output(Local.firstTemporary, Local.firstWide);
@@ -236,7 +276,7 @@ export function generateInterpreter(memoryPages: number): GeneratedInterpreter {
     imports,
     functions: [{ name: 'run', type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() }],
   });
-  return { code, handlers, fused, plain };
+  return { code, handlers, fused, pairs, plain };
 }
 
 /** What follows the handlers: the labels they leave to, innermost first. */
@@ -246,6 +286,9 @@ function commonPaths(out: Output): void {
   out.level = Label.enter - 1;
   charge(out);
   out.branch(Op.br, Label.top);
+  out.op(Op.end);
+  out.level = Label.link - 1;
+  link(out);
   out.op(Op.end);
   out.level = Label.lookup - 1;
   lookup(out);

@@ -36,7 +36,7 @@ export const Local = {
 } as const;
 
 /** Nesting levels of the interpreter's labels. */
-export const Label = { top: 1, step: 2, missWrite: 3, missRead: 4, lookup: 5, enter: 6, handlers: 6 } as const;
+export const Label = { top: 1, step: 2, missWrite: 3, missRead: 4, lookup: 5, link: 6, enter: 7, handlers: 7 } as const;
 
 /** What is left of a page offset for an access of 2 or 4 bytes. */
 const pageMask = 0xfff;
@@ -84,6 +84,15 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     this.#shape.definition.execute!(this);
     this.#branch(conditionHolds(this as Builder<Node>, condition), recordSize);
     return this.#list;
+  }
+
+  /** The statements of this handler followed by those of another: the records lie behind each other. */
+  buildWithNext(next: Shape): Statement[] {
+    this.#prepare();
+    this.#shape.definition.execute!(this);
+    // from here on everything, slow paths included, is the second instruction's
+    this.#advance();
+    return [...this.#list, ...new HandlerBuilder(next).build()];
   }
 
   // ── nodes ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -421,14 +430,18 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
 
   /** Go on with the following record. */
   #finish(): void {
+    this.#advance();
+    this.#action([], (out) => out.branch(Op.br, Label.top));
+    this.ended = true;
+  }
+
+  #advance(): void {
     this.#action([], (out) => {
       out.get(Local.record);
       out.constant(recordSize);
       out.op(Op.i32Add);
       out.set(Local.record);
-      out.branch(Op.br, Label.top);
     });
-    this.ended = true;
   }
 
   jump(target: Node): void {
@@ -436,11 +449,21 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     this.#lookup(target);
   }
 
-  #lookup(eip: Node): void {
+  #lookup(eip: Node): void { this.#goTo(eip, Label.lookup); }
+
+  /** Leave for the code at an address, by one of the common paths that find it. */
+  #goTo(eip: Node, path: typeof Label.lookup | typeof Label.link): void {
     this.#action([eip], (out) => {
       out.push(eip);
       out.set(Local.eip);
-      out.branch(Op.br, Label.lookup);
+      if (path === Label.link && this.#record !== 0) {
+        // the common path takes the branch to be the record at hand
+        out.get(Local.record);
+        out.constant(this.#record);
+        out.op(Op.i32Add);
+        out.set(Local.record);
+      }
+      out.branch(Op.br, path);
     });
     this.ended = true;
   }
@@ -458,7 +481,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     }));
     const second = recordOffset === 0 ? this : new HandlerBuilder(this.#shape, recordOffset);
     second.#list = this.#list;
-    second.#lookup(second.target());
+    second.#goTo(second.target(), Label.link);
     this.ended = true;
   }
 

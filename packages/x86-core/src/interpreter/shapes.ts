@@ -73,3 +73,20 @@ export function selectFusedShapes(shapes: readonly Shape[]): FusedShape[] {
   }
   return fused;
 }
+
+/** Two instructions behind each other as one handler. */
+export interface ShapePair { readonly first: Shape; readonly second: Shape }
+
+/** What both halves of a pair are drawn from: name and operands (r register, m memory by a base, i immediate). */
+const pairable = new Set([
+  'mov rr', 'mov rm', 'mov mr', 'push r', 'pop r', 'lea rm', 'add rr', 'add ri', 'sub ri', 'xor rr', 'and ri', 'shl ri', 'shr ri',
+]);
+const kindLetters: Readonly<Record<number, string>> = { [SlotKind.register]: 'r', [SlotKind.memory]: 'm', [SlotKind.immediate]: 'i' };
+
+/** All pairs of the most frequent 32-bit instructions. */
+export function selectPairs(shapes: readonly Shape[]): ShapePair[] {
+  const members = shapes.filter(({ definition, size, operandSize, memory, kinds }) =>
+    size === 4 && operandSize === 4 && memory <= MemoryForm.base &&
+    pairable.has(`${definition.name} ${kinds.map((kind) => kindLetters[kind]).join('')}`));
+  return members.flatMap((first) => members.map((second) => ({ first, second })));
+}
