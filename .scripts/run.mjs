@@ -17,6 +17,7 @@ function run(command, args, { terminal = false } = {}) {
     cwd: root,
     stdio: terminal ? 'inherit' : ['ignore', process.stderr, process.stderr],
     shell: process.platform === 'win32',
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
   });
   if (error) {
     process.stderr.write(`lguest: cannot run ${command}: ${error.message}\n`);
