@@ -110,9 +110,12 @@ describe('the command', () => {
 
   it('stops when the expected text was printed, or time is up', async () => {
     expect((await runCommand(['run', '--expect', 'Type help', '--timeout', '60'], '')).status).toBe(0);
-    const late = await runCommand(['run', '--expect', 'never', '--timeout', '1', '--virtual-time'], '');
+    const late = await runCommand(['run', '--expect', 'never', '--timeout', '1', '--virtual-time'], 'spin\n');
     expect(late.status).toBe(124);
     expect(late.stderr).toContain('within 1 seconds');
+    const stuck = await runCommand(['run', '--expect', 'never', '--virtual-time'], '');
+    expect(stuck.status).toBe(124);
+    expect(stuck.stderr).toContain('nothing could ever wake it');
   });
 
   it('writes a trace', async () => {
@@ -126,7 +129,7 @@ describe('the command', () => {
     [['run', '--initrd', 'no-such-initrd'], /Cannot read the initrd no-such-initrd/],
     [['run', '--block', 'no-such-disk'], /Cannot open the disk no-such-disk/],
     [['run', '.'], /it is a directory/],
-    [['run', '--memory', '8M'], /the built-in Guest needs memory up to \d+ MiB and the Guest has 8 MiB/],
+    [['run', '--memory', '3M'], /A memory size of 3M is out of range; give whole MiB from 4M to 3072M/],
     [['run', '--stats', 'no/such/folder/x'], /Cannot write statistics/],
     [['64', 'no-such-kernel'], /Cannot read the kernel/],
   ])('%j ends with one sentence and status 2', async (argv, sentence) => {

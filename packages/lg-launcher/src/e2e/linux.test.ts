@@ -17,7 +17,8 @@ const block = process.env['LGUEST_TEST_BLOCK'];
 const missing = kernel === undefined || initrd === undefined;
 if (missing) console.info('linux: skipped; set LGUEST_TEST_KERNEL and LGUEST_TEST_INITRD (and LGUEST_TEST_BLOCK)');
 
-const PROMPT = /\/ # $/;
+/** The prompt of busybox, and the question where the cursor is that its line editor asks of terminals. */
+const PROMPT = /\/ # (\x1b\[6n)?$/;
 
 async function bootLinux(path: string, options: BootOptions = {}) {
   const vm = await bootGuest({

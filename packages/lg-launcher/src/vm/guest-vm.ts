@@ -101,11 +101,12 @@ export class GuestVm {
     for (;;) {
       const restart = await this.#runUntilItEnds();
       if (this.#ending !== undefined) return this.#ending;
-      this.#blueprint.options.onRestart?.(restart);
       this.#computer.lguest.dispose();
       for (const { device } of this.#computer.bus.devices) device.reset();
       this.#computer = this.#build();
       this.#boots++;
+      // whoever types now types to the new Guest
+      this.#blueprint.options.onRestart?.(restart);
     }
   }
 
