@@ -129,7 +129,6 @@ describe('the command', () => {
     [['run', '--initrd', 'no-such-initrd'], /Cannot read the initrd no-such-initrd/],
     [['run', '--block', 'no-such-disk'], /Cannot open the disk no-such-disk/],
     [['run', '.'], /it is a directory/],
-    [['run', '--memory', '3M'], /A memory size of 3M is out of range; give whole MiB from 4M to 3072M/],
     [['run', '--stats', 'no/such/folder/x'], /Cannot write statistics/],
     [['64', 'no-such-kernel'], /Cannot read the kernel/],
   ])('%j ends with one sentence and status 2', async (argv, sentence) => {
