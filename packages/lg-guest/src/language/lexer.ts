@@ -16,7 +16,7 @@ export interface Token {
 }
 
 const pattern =
-  /\s+|\/\/[^\n]*|\/\*[^]*?\*\/|([A-Za-z_]\w*)|(0x[0-9a-fA-F]+|\d+)|'((?:\\.|[^'\\])+)'|"((?:\\.|[^"\\])*)"|(\.\.\.|->|<<|>>|<=|>=|==|!=|&&|\|\||\+=|-=|\|=|&=|\+\+|--|[-+*/%&|^~!<>=?:;,(){}[\]])/y;
+  /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\/|([A-Za-z_]\w*)|(0x[0-9a-fA-F]+|\d+)|'((?:\\.|[^'\\])+)'|"((?:\\.|[^"\\])*)"|(\.\.\.|->|<<|>>|<=|>=|==|!=|&&|\|\||\+=|-=|\|=|&=|\+\+|--|[-+*/%&|^~!<>=?:;,(){}[\]])/y;
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', 0: '\0' };
 
@@ -32,8 +32,8 @@ export function tokenize(file: string, source: string): Token[] {
     const [all, name, number, character, string, symbol] = match;
     if (name !== undefined) tokens.push({ kind: 'name', text: name, value: 0, line });
     else if (number !== undefined) tokens.push({ kind: 'number', text: number, value: Number(number) >>> 0, line });
-    else if (character !== undefined) tokens.push({ kind: 'number', text: all, value: unescape(character).charCodeAt(0), line });
-    else if (string !== undefined) tokens.push({ kind: 'string', text: unescape(string), value: 0, line });
+    else if (character !== undefined) tokens.push({ kind: 'number', text: all, value: unquote(character).charCodeAt(0), line });
+    else if (string !== undefined) tokens.push({ kind: 'string', text: unquote(string), value: 0, line });
     else if (symbol !== undefined) tokens.push({ kind: 'symbol', text: symbol, value: 0, line });
     for (const c of all) if (c === '\n') line++;
   }
@@ -41,6 +41,6 @@ export function tokenize(file: string, source: string): Token[] {
   return tokens;
 }
 
-function unescape(text: string): string {
+function unquote(text: string): string {
   return text.replace(/\\(.)/g, (_, c: string) => escapes[c] ?? c);
 }
