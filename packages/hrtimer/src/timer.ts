@@ -17,11 +17,14 @@ import { type TimerEntry, TimerNode } from './timer-node.js';
 /** How start() understands its number. */
 export type TimerMode = 'absolute' | 'relative';
 
-/** What a callback wants next: 'restart' puts the timer back at its (forwarded) expiry. Nothing means 'norestart'. */
-export type TimerVerdict = 'restart' | 'norestart' | void;
+/** What a callback wants next: 'restart' puts the timer back at its (forwarded) expiry. */
+export type TimerVerdict = 'restart' | 'norestart';
 
-/** Called when a timer fires, with the timer. It may start, cancel or forward any timer, this one too. */
-export type TimerCallback = (timer: Timer) => TimerVerdict;
+/**
+ * Called when a timer fires, with the timer. It may start, cancel or forward any timer, this one too. One that returns
+ * nothing means 'norestart'.
+ */
+export type TimerCallback = ((timer: Timer) => TimerVerdict) | ((timer: Timer) => void);
 
 /** Timers on one clock. */
 export class TimerQueue {
