@@ -1,0 +1,12 @@
+import { defineConfig } from 'tsup';
+
+/* Benchmarks run bundled from source: no build of the packages is needed, and no test runner wraps the modules. */
+export default defineConfig({
+  entry: ['bench/sleep.ts'],
+  outDir: 'node_modules/.bench',
+  format: ['esm'],
+  target: 'es2022',
+  esbuildOptions(options) {
+    options.conditions = ['@lguest/source'];
+  },
+});
