@@ -1,56 +1,62 @@
 /*
- * A real Linux, when there is one: LGUEST_TEST_KERNEL names a kernel built with CONFIG_LGUEST_GUEST=y (a vmlinux or a
- * bzImage), LGUEST_TEST_INITRD an initramfs with busybox whose init starts a shell, and LGUEST_TEST_BLOCK (if you
- * like) an ext2 or ext4 image, which is only used through an overlay.
+ * A real Linux, when there is one: from the first instruction to a shell, and to every end.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { memoryDisk } from '../disks/memory-disk.js';
-import { scriptedConsole } from '../testing/script.js';
-import { bootGuest } from '../vm/boot.js';
-import type { BootOptions } from '../vm/options.js';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bootLinux, forms, initrd, kernel, linuxIsMissing, PROMPT } from './linux.test-support.js';
+import { runCommand } from './run-command.test-support.js';
 
-const kernel = process.env['LGUEST_TEST_KERNEL'];
-const initrd = process.env['LGUEST_TEST_INITRD'];
-const block = process.env['LGUEST_TEST_BLOCK'];
-const missing = kernel === undefined || initrd === undefined;
-if (missing) console.info('linux: skipped; set LGUEST_TEST_KERNEL and LGUEST_TEST_INITRD (and LGUEST_TEST_BLOCK)');
+const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+const descending = (from: number): string => Array.from({ length: from }, (_, i) => `${from - i}\n`).join('');
 
-/** The prompt of busybox, and the question where the cursor is that its line editor asks of terminals. */
-const PROMPT = /\/ # (\x1b\[6n)?$/;
+describe.skipIf(linuxIsMissing('linux'))('Linux', () => {
+  let folder: string;
+  beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'lguest-linux-')); });
+  afterAll(() => { rmSync(folder, { recursive: true }); });
 
-async function bootLinux(path: string, options: BootOptions = {}) {
-  const vm = await bootGuest({
-    kernel: readFileSync(path), kernelName: path, initrd: readFileSync(initrd!), memory: 128 << 20, commandLine: 'console=hvc0',
-    timeout: 100, ...options,
-  });
-  const talk = scriptedConsole(vm);
-  await talk.waitFor(PROMPT);
-  return { vm, talk };
-}
-
-/** The kernel, and its other form beside it, if it is there. */
-function forms(): string[] {
-  if (kernel === undefined) return [];
-  return [kernel, ...['vmlinux', 'bzImage'].map((name) => join(dirname(kernel), name)).filter((path) => path !== kernel && existsSync(path))];
-}
-
-describe.skipIf(missing)('Linux', () => {
   it.each(forms())('%s boots to a shell, works, and powers off', async (path) => {
-    const { vm, talk } = await bootLinux(path, { rng: true });
-    expect(await talk.command('uname -m', PROMPT)).toContain('i586');
-    expect(await talk.command('seq 1 1000 | grep 7 | wc -l', PROMPT)).toContain('271');
-    expect(await talk.command('sleep 1 & wait; echo waited $?', PROMPT)).toContain('waited 0');
-    expect(await talk.command('cat /proc/interrupts', PROMPT)).toMatch(/lguest-level +virtio/);
-    expect(await talk.command('dd if=/dev/hwrng bs=16 count=4 2>/dev/null | wc -c', PROMPT)).toContain('64');
-    expect(await talk.command('awk "BEGIN { s = 0; for (i = 1; i <= 20000; i++) s += i * 0.5; print s }"', PROMPT)).toContain('100005000');
+    const { vm, talk, ask } = await bootLinux(path, { rng: true, memory: 128 << 20 });
+    // the processor as the kernel sees it, and its arithmetic
+    expect(await ask('uname -sm')).toBe('Linux i586\n');
+    expect(await ask('awk "BEGIN { s = 0; for (i = 1; i <= 20000; i++) s += i * 0.5; print s }"')).toBe('100005000\n');
+    // processes, pipes, jobs, signals
+    expect(await ask('seq 1 1000 | grep 7 | wc -l')).toBe('271\n');
+    expect(await ask('seq 1 3000 | sort -rn | md5sum')).toBe(`${md5(descending(3000))}  -\n`);
+    expect(await ask('sleep 0.3 & wait; echo waited $?')).toContain('waited 0\n');
+    await ask('sleep 1000 &');
+    expect(await ask('jobs')).toMatch(/^\[1\]\+ +Running +sleep 1000\n$/);
+    expect(await ask('kill %1; wait %1; echo status $?')).toContain('status 143\n');
+    // interrupts: of the random numbers, of what is typed, of what was printed (the timer's is not in this list)
+    const interrupts = [...(await ask('cat /proc/interrupts')).matchAll(/^ +(\d): +(\d+) +lguest-level +(virtio\d)$/gm)];
+    expect(interrupts.map(([, irq, , device]) => [irq, device])).toEqual([['1', 'virtio0'], ['2', 'virtio1'], ['3', 'virtio1']]);
+    expect(Number(interrupts[1]![2])).toBeGreaterThan(5);
+    expect(await ask('cat /sys/class/misc/hw_random/rng_current')).toMatch(/virtio/);
+    const random = [await ask('dd if=/dev/hwrng bs=16 count=4 2>/dev/null | md5sum'), await ask('dd if=/dev/hwrng bs=16 count=4 2>/dev/null | md5sum')];
+    expect(random[0]).toMatch(/^[0-9a-f]{32} /);
+    expect(random[1]).not.toBe(random[0]);
+    expect(await ask('dd if=/dev/hwrng bs=16 count=4 2>/dev/null | wc -c')).toBe('64\n');
     talk.line('poweroff -f');
     expect(await vm.exit).toMatchObject({ reason: 'poweroff', status: 0 });
   });
 
+  it('ends the foreground command with control-C', async () => {
+    const { vm, talk, ask } = await bootLinux();
+    talk.line('sleep 1000');
+    await talk.waitFor('sleep 1000\r\n');
+    // the shell has the terminal in raw mode while one types; only afterwards this key is a signal
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    void vm.console.write('\x03');
+    await talk.waitFor(PROMPT);
+    expect(await ask('echo $?')).toBe('130\n');
+    talk.line('poweroff -f');
+    expect(await vm.exit).toMatchObject({ reason: 'poweroff' });
+  });
+
   it('boots again after reboot -f', async () => {
-    const { vm, talk } = await bootLinux(kernel!);
+    const { vm, talk } = await bootLinux();
     talk.line('reboot -f');
     await talk.waitFor('Restarting system');
     await talk.waitFor('Linux version');
@@ -61,40 +67,30 @@ describe.skipIf(missing)('Linux', () => {
   });
 
   it('panics with status 101', async () => {
-    const { vm, talk } = await bootLinux(kernel!);
-    talk.line('echo c > /proc/sysrq-trigger');
-    expect(await vm.exit).toMatchObject({ reason: 'panic', status: 101 });
-    expect(talk.transcript).toContain('Kernel panic');
+    const done = await runCommand(['run', '--initrd', initrd, kernel, '--', 'console=hvc0'], 'echo c > /proc/sysrq-trigger\n');
+    expect(done.status).toBe(101);
+    expect(done.stdout).toContain('Kernel panic');
+    expect(done.stderr).toMatch(/^lguest: the Guest panicked: .+\n$/);
   });
 
   it('writes the same things twice in virtual time', async () => {
-    const run = async () => {
-      const vm = await bootGuest({
-        kernel: readFileSync(kernel!), initrd: readFileSync(initrd!), memory: 64 << 20, commandLine: 'console=hvc0', virtualTime: true,
-        rng: true, timeout: 60, input: 'ls -l /proc | head -20; dd if=/dev/hwrng bs=8 count=1 2>/dev/null | hexdump -C; sleep 3; poweroff -f\n',
-      });
-      vm.console.end();
-      let text = '';
-      for await (const piece of vm.console.text()) text += piece;
-      expect(await vm.exit).toMatchObject({ reason: 'poweroff' });
-      return { text, stats: JSON.stringify(vm.stats()) };
+    const run = async (name: string) => {
+      const stats = join(folder, name);
+      const done = await runCommand(
+        ['run', '--virtual-time', '--rng', '--timeout', '60', '--stats', stats, '--initrd', initrd, kernel, '--', 'console=hvc0'],
+        'ls -l /proc | head -20; dd if=/dev/hwrng bs=8 count=1 2>/dev/null | hexdump -C; cat /proc/interrupts; date; sleep 3; poweroff -f\n',
+      );
+      return { ...done, stats: readFileSync(stats, 'utf8') };
     };
-    const first = await run();
-    expect(await run()).toEqual(first);
+    const first = await run('a');
+    expect(first.status).toBe(0);
+    expect(first.stdout).toContain('lguest-level');
+    expect(await run('b')).toEqual(first);
   });
 
-  it.skipIf(block === undefined)('mounts, writes and finds again what it wrote on a disk', async () => {
-    const bytes = readFileSync(block!);
-    const session = async (commands: string[]) => {
-      const { vm, talk } = await bootLinux(kernel!, { disks: [memoryDisk(bytes)] });
-      const answers: string[] = [];
-      for (const command of commands) answers.push(await talk.command(command, PROMPT));
-      talk.line('poweroff -f');
-      expect(await vm.exit).toMatchObject({ reason: 'poweroff' });
-      return answers;
-    };
-    await session(['mount /dev/vda /mnt', 'seq 1 20000 > /mnt/numbers; md5sum < /mnt/numbers > /mnt/sum', 'umount /mnt']);
-    const [, check] = await session(['mount /dev/vda /mnt', 'md5sum < /mnt/numbers | cmp - /mnt/sum && echo in""tact', 'umount /mnt']);
-    expect(check).toContain('intact');
+  it('boots by lguest\'s own command line', async () => {
+    const done = await runCommand([`--initrd=${initrd}`, '64', kernel, 'console=hvc0', 'quiet'], 'cat /proc/cmdline; poweroff -f\n');
+    expect(done).toMatchObject({ status: 0, stderr: '' });
+    expect(done.stdout).toContain('\nconsole=hvc0 quiet');
   });
 });
