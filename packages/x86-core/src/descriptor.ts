@@ -2,15 +2,10 @@
  * Descriptors in memory and their hidden copies in the CPU: how both engines' system instructions read a table entry,
  * take it apart, and load a segment cache from it. No check of type or privilege is made here.
  */
+import { segmentBase, segmentLimit } from '@lguest/descriptors';
 import { raise } from './fault.js';
 import type { Processor } from './processor.js';
 import { Access, Cr0, Eflags, SegmentField, SegmentRegister, State } from './state.js';
-
-/** System descriptor types, with the S bit clear (SDM volume 3, table 3-2). */
-export const SystemType = {
-  tss16: 1, ldt: 2, tss16Busy: 3, callGate16: 4, taskGate: 5, interruptGate16: 6, trapGate16: 7,
-  tss32: 9, tss32Busy: 11, callGate32: 12, interruptGate32: 14, trapGate32: 15,
-} as const;
 
 /** The parts of a selector (SDM volume 3, 3.4.2). */
 export const Selector = { rplMask: 3, table: 4, indexMask: 0xfff8 } as const;
@@ -96,16 +91,6 @@ export function isWritableData(high: number): boolean {
   return (high & (Access.notSystem | Access.code | Access.writable)) === (Access.notSystem | Access.writable);
 }
 
-export function descriptorBase(low: number, high: number): number {
-  return (low >>> 16) | ((high & 0xff) << 16) | (high & 0xff00_0000);
-}
-
-/** Highest offset in bytes, granularity applied. An int32. */
-export function descriptorLimit(low: number, high: number): number {
-  const limit = (low & 0xffff) | (high & 0x000f_0000);
-  return (high & Access.granular) !== 0 ? (limit << 12) | 0xfff : limit;
-}
-
 /** Set the Accessed bit in the table when it is clear. A read-only table works as long as it is set already. */
 export function markAccessed(cpu: Processor, address: number, high: number): void {
   if ((high & Access.accessed) === 0) cpu.writeSystem8((address + accessByte) >>> 0, ((high | Access.accessed) >>> 8) & 0xff);
@@ -122,8 +107,8 @@ export function setCache(cpu: Processor, segment: number, selector: number, low:
   const { i32 } = cpu;
   const cache = SEGMENTS + words * segment;
   i32[cache] = selector;
-  i32[cache + 1] = descriptorBase(low, high);
-  i32[cache + 2] = descriptorLimit(low, high);
+  i32[cache + 1] = segmentBase(low, high);
+  i32[cache + 2] = segmentLimit(low, high);
   i32[cache + 3] = high & accessWordMask;
 }
 

@@ -3,9 +3,8 @@
  * onto the new stack while the old state still stands; only commitFrame() makes it the CPU's stack. Until then any push
  * may fault and nothing is lost.
  */
-import {
-  busyBit, descriptorBase, descriptorLimit, found, isNull, markAccessed, selectorErrorMask, setCache, typeOf, SystemType,
-} from './descriptor.js';
+import { SystemType, segmentBase, segmentLimit } from '@lguest/descriptors';
+import { busyBit, found, isNull, markAccessed, selectorErrorMask, setCache, typeOf } from './descriptor.js';
 import { raise, Vector } from './fault.js';
 import type { Processor } from './processor.js';
 import { checkStackSegment } from './segmentation.js';
@@ -69,8 +68,8 @@ export function openInnerFrame(cpu: Processor, cpl: number, external: number): v
   frame.selector = selector;
   frame.low = found.low;
   frame.high = found.high | Access.accessed;
-  frame.base = descriptorBase(found.low, found.high);
-  frame.limit = descriptorLimit(found.low, found.high);
+  frame.base = segmentBase(found.low, found.high);
+  frame.limit = segmentLimit(found.low, found.high);
   frame.access = found.high;
   frame.pointer = pointer | 0;
   frame.mask = (found.high & Access.big) !== 0 ? -1 : 0xffff;

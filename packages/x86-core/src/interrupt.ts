@@ -10,9 +10,10 @@
  * One gate selector may belong to the CPU's owner (Processor.exitSelector). A trap through such a gate pushes nothing:
  * it ends the run, and the owner plays the handler.
  */
+import { SystemType, segmentLimit } from '@lguest/descriptors';
 import {
-  clearCache, descriptorLimit, dplOf, found, isCode, isConformingCode, isNull, isPresent, isVirtual8086, markAccessed,
-  needDescriptor, selectorErrorMask, selectorOf, setCache, setCpl, setReal, SystemType, typeOf,
+  clearCache, dplOf, found, isCode, isConformingCode, isNull, isPresent, isVirtual8086, markAccessed,
+  needDescriptor, selectorErrorMask, selectorOf, setCache, setCpl, setReal, typeOf,
 } from './descriptor.js';
 import { ExitReason } from './exit.js';
 import { CpuFault, pushesErrorCode, raise, Vector } from './fault.js';
@@ -103,7 +104,7 @@ function enterHandler(
 
   if (inner) openInnerFrame(cpu, newCpl, external);
   else openCurrentFrame(cpu, external);
-  if (eip >>> 0 > descriptorLimit(low, high) >>> 0) raise(Vector.protection, external);
+  if (eip >>> 0 > segmentLimit(low, high) >>> 0) raise(Vector.protection, external);
   if (inner) {
     if (v86) {
       pushFrame(cpu, size, selectorOf(cpu, SegmentRegister.gs));

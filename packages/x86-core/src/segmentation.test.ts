@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Vector } from './fault.js';
-import { accessRights, loadLdt, loadSegment, loadTaskRegister, segmentLimit, verifySegment } from './segmentation.js';
+import { accessRights, loadLdt, loadSegment, loadTaskRegister, visibleLimit, verifySegment } from './segmentation.js';
 import { Access, Cr0, Eflags, Mode, SegmentRegister, State } from './state.js';
 import {
   At, descriptor, enterLevel, enterVirtual8086, esp, faultOf, makeProcessor, peek32, poke32, pokeEntry, resetProtected, Sel,
@@ -223,12 +223,12 @@ describe('questions', () => {
     expect(accessRights(cpu, 0)).toBe(-1);
     expect(accessRights(cpu, 0x2000)).toBe(-1);
     expect(accessRights(cpu, Sel.conforming)).not.toBe(-1);
-    expect(segmentLimit(cpu, Sel.small3 | 3)).toBe(0xff);
-    expect(segmentLimit(cpu, Sel.code3 | 3)).toBe(-1);
-    expect(segmentLimit(cpu, Sel.tss2)).toBe(0x67);
+    expect(visibleLimit(cpu, Sel.small3 | 3)).toBe(0xff);
+    expect(visibleLimit(cpu, Sel.code3 | 3)).toBe(0xffff_ffff);
+    expect(visibleLimit(cpu, Sel.tss2)).toBe(0x67);
     poke32(cpu, At.gdt + Sel.free, 0);
     poke32(cpu, At.gdt + Sel.free + 4, 0x0000_ec00);
-    expect(segmentLimit(cpu, Sel.free)).toBeUndefined();
+    expect(visibleLimit(cpu, Sel.free)).toBeUndefined();
     expect(accessRights(cpu, Sel.free)).toBe(0xec00);
   });
 

@@ -6,10 +6,11 @@
  * as error code, and nothing has changed by then. The answer is kept in the register's hidden cache; the table is not
  * asked again.
  */
+import { SystemType, segmentLimit } from '@lguest/descriptors';
 import {
-  clearCache, descriptorLimit, dplOf, findDescriptor, found, isCode, isConformingCode, isNull, isPresent, isProtected,
-  isVirtual8086, isWritableData, markAccessed, markBusy, busyBit, needDescriptor, Selector, selectorErrorMask, setCache,
-  setReal, setVirtual8086, SystemType, typeOf,
+  clearCache, dplOf, findDescriptor, found, isCode, isConformingCode, isNull, isPresent, isProtected,
+  isVirtual8086, isWritableData, markAccessed, markBusy, busyBit, needDescriptor, Selector, selectorErrorMask,
+  setCache, setReal, setVirtual8086, typeOf,
 } from './descriptor.js';
 import { raise, Vector } from './fault.js';
 import { readEflags, writeArithmeticFlags } from './flags.js';
@@ -111,11 +112,11 @@ export function loadTaskRegister(cpu: Processor, selector: number): void {
 
 /** Bits of SystemType that LAR and LSL answer for. */
 const larTypes =
-  (1 << SystemType.tss16) | (1 << SystemType.ldt) | (1 << SystemType.tss16Busy) | (1 << SystemType.callGate16) |
-  (1 << SystemType.taskGate) | (1 << SystemType.tss32) | (1 << SystemType.tss32Busy) | (1 << SystemType.callGate32);
+  (1 << SystemType.tss16) | (1 << SystemType.ldt) | (1 << SystemType.busyTss16) | (1 << SystemType.callGate16) |
+  (1 << SystemType.taskGate) | (1 << SystemType.tss32) | (1 << SystemType.busyTss32) | (1 << SystemType.callGate32);
 const lslTypes =
-  (1 << SystemType.tss16) | (1 << SystemType.ldt) | (1 << SystemType.tss16Busy) | (1 << SystemType.tss32) |
-  (1 << SystemType.tss32Busy);
+  (1 << SystemType.tss16) | (1 << SystemType.ldt) | (1 << SystemType.busyTss16) | (1 << SystemType.tss32) |
+  (1 << SystemType.busyTss32);
 
 /** Find a descriptor the current level may look at with LAR or LSL. */
 function visible(cpu: Processor, selector: number, types: number): boolean {
@@ -133,9 +134,9 @@ export function accessRights(cpu: Processor, selector: number): number {
   return visible(cpu, selector, larTypes) ? found.high & larMask : -1;
 }
 
-/** LSL's result (an int32), or undefined for ZF = 0. */
-export function segmentLimit(cpu: Processor, selector: number): number | undefined {
-  return visible(cpu, selector, lslTypes) ? descriptorLimit(found.low, found.high) : undefined;
+/** LSL's result, or undefined for ZF = 0. */
+export function visibleLimit(cpu: Processor, selector: number): number | undefined {
+  return visible(cpu, selector, lslTypes) ? segmentLimit(found.low, found.high) : undefined;
 }
 
 /** VERR (write false) and VERW (write true): ZF. */

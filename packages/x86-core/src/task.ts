@@ -8,9 +8,10 @@
  * The switch has a point of no return. Faults before it belong to the old task and nothing has changed; faults while
  * the new segment registers are loaded belong to the new task, at its first instruction.
  */
+import { SystemType, segmentBase, segmentLimit } from '@lguest/descriptors';
 import {
-  clearCache, descriptorBase, descriptorLimit, dplOf, findDescriptor, found, isCode, isConformingCode, isNull, isPresent,
-  markAccessed, markBusy, busyBit, Selector, selectorErrorMask, setCache, setVirtual8086, SystemType, typeOf,
+  clearCache, dplOf, findDescriptor, found, isCode, isConformingCode, isNull, isPresent, markAccessed, markBusy,
+  busyBit, Selector, selectorErrorMask, setCache, setVirtual8086, typeOf,
 } from './descriptor.js';
 import { raise, Vector } from './fault.js';
 import { readEflags, writeEflags } from './flags.js';
@@ -73,9 +74,9 @@ export function switchTask(cpu: Processor, selector: number, kind: number, exter
   if (kind === TaskSwitch.return && (high & busyBit) === 0) raise(vector, error);
   if (!isPresent(high)) raise(Vector.notPresent, error);
   const layout = available === SystemType.tss32 ? tss32 : tss16;
-  if (descriptorLimit(low, high) >>> 0 < layout.limit) raise(Vector.invalidTss, error);
+  if (segmentLimit(low, high) >>> 0 < layout.limit) raise(Vector.invalidTss, error);
 
-  const base = descriptorBase(low, high) >>> 0;
+  const base = segmentBase(low, high) >>> 0;
   readIncoming(cpu, layout, base);
   const nested = kind === TaskSwitch.call || kind === TaskSwitch.interrupt;
   const oldBase = cpu.i32[TR + 1]! >>> 0;

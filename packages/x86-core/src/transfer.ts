@@ -5,10 +5,10 @@
  * level, with parameters copied to the inner stack), a task gate or a TSS. Returns go to the same level or outwards;
  * on the way out segments too privileged for the outer level are taken away.
  */
+import { SystemType, segmentLimit } from '@lguest/descriptors';
 import {
-  descriptorLimit, dplOf, found, isCode, isConformingCode, isNull, isPresent, isProtected, isVirtual8086,
-  markAccessed, needDescriptor, Selector, selectorErrorMask, selectorOf, setCache, setCpl, setReal, setVirtual8086,
-  SystemType, typeOf,
+  dplOf, found, isCode, isConformingCode, isNull, isPresent, isProtected, isVirtual8086, markAccessed,
+  needDescriptor, Selector, selectorErrorMask, selectorOf, setCache, setCpl, setReal, setVirtual8086, typeOf,
 } from './descriptor.js';
 import { raise, Vector } from './fault.js';
 import { applyEflags, changeable, changeableByReturn, ioplOf } from './flag-access.js';
@@ -88,7 +88,7 @@ function checkDirectCode(cpu: Processor, selector: number, rplCounts: boolean): 
 /** Go to an offset of the code segment in `found`. `selector` already has the new level as its RPL. */
 function enterCode(cpu: Processor, selector: number, offset: number): void {
   const { low, high, address } = found;
-  if (offset >>> 0 > descriptorLimit(low, high) >>> 0) raise(Vector.protection);
+  if (offset >>> 0 > segmentLimit(low, high) >>> 0) raise(Vector.protection);
   markAccessed(cpu, address, high);
   setCache(cpu, SegmentRegister.cs, selector, low, high | Access.accessed);
   cpu.i32[EIP] = offset;
@@ -97,7 +97,7 @@ function enterCode(cpu: Processor, selector: number, offset: number): void {
 }
 
 function callSameLevel(cpu: Processor, selector: number, offset: number, size: number, next: number): void {
-  if (offset >>> 0 > descriptorLimit(found.low, found.high) >>> 0) raise(Vector.protection);
+  if (offset >>> 0 > segmentLimit(found.low, found.high) >>> 0) raise(Vector.protection);
   markAccessed(cpu, found.address, found.high);
   pushReturn(cpu, size, next);
   enterCode(cpu, (selector & ~Selector.rplMask) | cpu.cpl, offset);
@@ -158,7 +158,7 @@ function callInnerLevel(
   const { i32 } = cpu;
   const newCpl = dplOf(high);
   openInnerFrame(cpu, newCpl, 0);
-  if (offset >>> 0 > descriptorLimit(low, high) >>> 0) raise(Vector.protection);
+  if (offset >>> 0 > segmentLimit(low, high) >>> 0) raise(Vector.protection);
   pushFrame(cpu, size, selectorOf(cpu, SegmentRegister.ss));
   pushFrame(cpu, size, i32[ESP]!);
   for (let i = parameters - 1; i >= 0; i--) pushFrame(cpu, size, peekStack(cpu, i * size, size));
@@ -224,7 +224,7 @@ function returnOutwards(
   checkStackSegment(cpu, ss, rpl, Vector.protection, 0);
   const stackLow = found.low;
   const stackHigh = found.high;
-  if (eip >>> 0 > descriptorLimit(low, high) >>> 0) raise(Vector.protection);
+  if (eip >>> 0 > segmentLimit(low, high) >>> 0) raise(Vector.protection);
   markAccessed(cpu, found.address, stackHigh);
   markAccessed(cpu, address, high);
 

@@ -7,7 +7,7 @@ import { readRegister, readRm, regField, writeRegister, writeRm } from '../opera
 import type { Processor } from '../processor.js';
 import type { Instruction } from '../instruction.js';
 import {
-  accessRights, loadLdt, loadTaskRegister, segmentLimit, setZeroFlag, verifySegment,
+  accessRights, loadLdt, loadTaskRegister, visibleLimit, setZeroFlag, verifySegment,
 } from '../segmentation.js';
 import { SegmentRegister, State } from '../state.js';
 import { needProtected, needRing0 } from './helpers.js';
@@ -61,7 +61,7 @@ const lar: RareExecute = (cpu, insn) => {
 
 const lsl: RareExecute = (cpu, insn) => {
   needProtected(cpu);
-  const limit = segmentLimit(cpu, readRm(cpu, insn, 2));
+  const limit = visibleLimit(cpu, readRm(cpu, insn, 2));
   setZeroFlag(cpu, limit !== undefined);
   if (limit !== undefined) writeRegister(cpu, regField(insn), insn.operandSize, limit);
 };
