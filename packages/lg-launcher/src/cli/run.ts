@@ -161,7 +161,7 @@ function report(exit: GuestExit, request: RunRequest, say: (text: string) => voi
       say(`the Guest panicked: ${exit.message}`);
       break;
     case 'killed':
-      say(`the Host killed the Guest: ${exit.message}`);
+      say(`the Host killed ${request.kernel === undefined ? 'the Guest' : `the Guest ${request.kernel}`}: ${exit.message}`);
       break;
     case 'timeout':
     case 'stuck':

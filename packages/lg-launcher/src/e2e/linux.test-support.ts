@@ -30,7 +30,7 @@ export function forms(): string[] {
 }
 
 /** The prompt of busybox, and the question where the cursor is that its line editor asks of terminals. */
-export const PROMPT = /\/ # (\x1b\[6n)?$/;
+export const PROMPT = new RegExp('/ # (\x1b\\[6n)?$');
 
 const KERNEL_MESSAGE = /^\[ *\d+\.\d{6}\] .*\n/gm;
 

@@ -11,11 +11,21 @@ import {
 } from '@lguest/lg-host/abi';
 import { LauncherError } from '../error.js';
 import { copyIn, type GuestMemory } from '../memory.js';
+import { crcRemainder } from './crc.js';
 import { tooBig } from './elf.js';
 import type { LoadedKernel } from './kernel.js';
 
-/** Header fields only a loader of bzImages wants: file size in paragraphs, and what the unpacked kernel needs. */
-const Offset = { syssize: 0x1f4, relocatable: 0x234, prefAddress: 0x258, initSize: 0x260, end: 0x264 } as const;
+/** Header fields only a loader of bzImages wants: file size in paragraphs, and what the unpacked kernel needs and is. */
+const Offset = { syssize: 0x1f4, relocatable: 0x234, xloadflags: 0x236, prefAddress: 0x258, initSize: 0x260, end: 0x264 } as const;
+/** Boot protocol 2.08, the first with a checksum at the end of the file. */
+const VERSION_WITH_CHECKSUM = 0x0208;
+/** What kernels of our days, which have none any more, have in its place. */
+const NO_CHECKSUM = 0xffff_ffff;
+const CHECKSUM_BYTES = 4;
+/** Boot protocol 2.12, the first with xloadflags. */
+const VERSION_WITH_XLOADFLAGS = 0x020c;
+/** xloadflags: the kernel has a 64-bit entry point. */
+const XLOADFLAG_KERNEL_64 = 1 << 0;
 /** Boot protocol 2.10, the first with prefAddress and initSize. */
 const VERSION_WITH_INIT_SIZE = 0x020a;
 /** Unit of syssize. */
@@ -45,12 +55,18 @@ export function loadBzImage(image: Uint8Array, name: string, memory: GuestMemory
   if ((image[BootParamsOffset.loadflags]! & LOADFLAG_LOADED_HIGH) === 0) {
     throw bad(name, 'is a zImage, which loads low; build a bzImage');
   }
+  if (version >= VERSION_WITH_XLOADFLAGS && (view.getUint16(Offset.xloadflags, true) & XLOADFLAG_KERNEL_64) !== 0) {
+    throw bad(name, 'is a 64-bit kernel; lguest runs 32-bit x86 kernels (ARCH=i386)');
+  }
   const setupSectors = image[BootParamsOffset.setupSects]! || DEFAULT_SETUP_SECTORS;
   const start = (setupSectors + 1) * BOOT_SECTOR_BYTES;
   const payload = image.subarray(start);
   const promised = view.getUint32(Offset.syssize, true) * PARAGRAPH_BYTES;
   if (start >= image.length || payload.length + SYSSIZE_SLACK < promised) {
     throw bad(name, 'is cut short: its header promises more than there is; copy or build it again');
+  }
+  if (version >= VERSION_WITH_CHECKSUM && !isWhole(image.subarray(0, start + promised))) {
+    throw bad(name, 'is damaged: its checksum is wrong; copy or build it again');
   }
   const entry = view.getUint32(BootParamsOffset.code32Start, true);
   if (entry < BZIMAGE_LOAD_ADDRESS || entry >= BZIMAGE_LOAD_ADDRESS + payload.length) {
@@ -60,6 +76,12 @@ export function loadBzImage(image: Uint8Array, name: string, memory: GuestMemory
   if (end > ramBytes) throw tooBig(name, end, ramBytes);
   copyIn(memory, BZIMAGE_LOAD_ADDRESS, payload);
   return { format: 'bzImage', entry, end };
+}
+
+/** Whether the checksum in the last four bytes is right, or there is none. */
+function isWhole(file: Uint8Array): boolean {
+  const checksum = viewOf(file).getUint32(file.length - CHECKSUM_BYTES, true);
+  return checksum === NO_CHECKSUM || crcRemainder(file) === 0;
 }
 
 /** One past what the kernel occupies once it is unpacked, as far as the header says. */

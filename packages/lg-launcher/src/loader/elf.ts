@@ -59,7 +59,7 @@ export function loadElf(image: Uint8Array, name: string, memory: GuestMemory, ra
 function readStretches(image: Uint8Array, name: string): Stretch[] {
   const view = viewOf(image);
   if (image.length < Header.bytes) throw truncated(name);
-  if (image[Ident.class] === Ident.class64) throw bad(name, 'is a 64-bit kernel; lguest runs 32-bit x86 kernels (ARCH=i386)');
+  if (image[Ident.class] === Ident.class64) throw bad(name, 'is 64-bit; lguest runs 32-bit x86 kernels (ARCH=i386)');
   if (image[Ident.class] !== Ident.class32 || image[Ident.data] !== Ident.littleEndian || view.getUint16(Header.machine, true) !== EM_386) {
     throw bad(name, 'is an ELF file for another machine; lguest runs 32-bit x86 kernels');
   }
@@ -106,9 +106,14 @@ export function tooBig(name: string, end: number, ramBytes: number): LauncherErr
   const needed = Math.ceil(end / mebibyte);
   return new LauncherError(
     'does-not-fit',
-    `${name} needs memory up to ${needed} MiB and the Guest has ${Math.floor(ramBytes / mebibyte)} MiB; give it more (--memory ${needed + HEADROOM_MIB}M).`,
+    `${name} needs memory up to ${needed} MiB and the Guest has ${Math.floor(ramBytes / mebibyte)} MiB; give it more (--memory ${comfortableMebibytes(end)}M).`,
   );
 }
 
 /** What a kernel needs beyond itself before it can do anything useful. */
 const HEADROOM_MIB = 16;
+
+/** MiB in which a kernel that occupies memory up to `end` can live. */
+export function comfortableMebibytes(end: number): number {
+  return Math.ceil(end / (1 << 20)) + HEADROOM_MIB;
+}

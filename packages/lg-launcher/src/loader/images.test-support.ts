@@ -57,6 +57,9 @@ export interface BzParts {
   readonly setupSectors?: number;
   readonly syssize?: number;
   readonly initSize?: number;
+  readonly xloadflags?: number;
+  /** Where a bzImage since protocol 2.08 has its checksum. Default: the value that says there is none. */
+  readonly checksum?: number;
 }
 
 /** A bzImage with one sector of set-up code. */
@@ -74,7 +77,9 @@ export function bzImage(parts: BzParts = {}): Uint8Array {
   image[BootParamsOffset.loadflags] = parts.loadflags ?? LOADFLAG_LOADED_HIGH;
   view.setUint32(BootParamsOffset.code32Start, parts.entry ?? BZIMAGE_LOAD_ADDRESS, true);
   view.setUint32(0x260, parts.initSize ?? 0, true);
+  view.setUint16(0x236, parts.xloadflags ?? 0, true);
   image.set(payload, start);
+  if (view.getUint16(BootParamsOffset.version, true) >= 0x208) view.setUint32(image.length - 4, parts.checksum ?? 0xffff_ffff, true);
   return image;
 }
 

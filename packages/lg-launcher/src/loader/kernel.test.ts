@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LauncherError } from '../error.js';
 import { testMemory } from '../testing/mock-driver.js';
+import { crcRemainder } from './crc.js';
 import { bzImage, elfImage, KERNEL_ADDRESS } from './images.test-support.js';
 import { loadImages } from './kernel.js';
 
@@ -39,7 +40,7 @@ describe('an ELF kernel', () => {
     ['empty', new Uint8Array(0), 'test.img is empty'],
     ['no kernel', new TextEncoder().encode('hello, world'), 'neither an ELF vmlinux nor a bzImage'],
     ['gzip', Uint8Array.of(0x1f, 0x8b, 8, 0), 'compressed with gzip; unpack it'],
-    ['64-bit', elfImage({ elfClass: 2 }), '64-bit kernel'],
+    ['64-bit', elfImage({ elfClass: 2 }), 'is 64-bit; lguest runs 32-bit'],
     ['ARM', elfImage({ machine: 40 }), 'another machine'],
     ['an object file', elfImage({ type: 1 }), 'not an executable one'],
     ['only the file header', elfImage().subarray(0, 52), 'cut short'],
@@ -71,11 +72,26 @@ describe('an ELF kernel', () => {
   });
 });
 
+describe('the checksum', () => {
+  it('is the usual one, before its bits are turned over', () => {
+    expect(~crcRemainder(new TextEncoder().encode('123456789')) >>> 0).toBe(0xcbf4_3926);
+  });
+});
+
 describe('a bzImage', () => {
   it('is loaded at 1 MiB, without its set-up sectors', () => {
     const { memory, loaded } = load(bzImage({ payload: Uint8Array.of(7, 8, 9), setupSectors: 3 }));
     expect([...memory.bytes.subarray(BZIMAGE_LOAD_ADDRESS, BZIMAGE_LOAD_ADDRESS + 4)]).toEqual([7, 8, 9, 0]);
     expect(loaded).toMatchObject({ format: 'bzImage', entry: BZIMAGE_LOAD_ADDRESS });
+  });
+
+  it('is taken when its checksum is right', () => {
+    const image = bzImage({ version: 0x0208, payload: new Uint8Array(128) });
+    // what remains of everything before it, put behind it, leaves nothing
+    new DataView(image.buffer).setUint32(image.length - 4, crcRemainder(image.subarray(0, -4)), true);
+    expect(load(image).loaded.format).toBe('bzImage');
+    image[600]! ^= 1;
+    expect(complaint(image)).toContain('checksum is wrong');
   });
 
   it('has four set-up sectors when it says none', () => {
@@ -88,6 +104,8 @@ describe('a bzImage', () => {
     ['a zImage', bzImage({ loadflags: 0 }), 'is a zImage'],
     ['cut short', bzImage({ payload: new Uint8Array(9000) }).subarray(0, 3000), 'cut short'],
     ['only its header', bzImage().subarray(0, 1000), 'cut short'],
+    ['64-bit', bzImage({ version: 0x020c, xloadflags: 1 }), 'is a 64-bit kernel'],
+    ['damaged', bzImage({ version: 0x0208, checksum: 1 }), 'checksum is wrong'],
     ['entered outside', bzImage({ entry: 0x20_0000 }), 'outside itself'],
     ['too big when unpacked', bzImage({ version: 0x020a, initSize: 16 * MIB }), 'needs memory up to'],
     ['too big as it is', bzImage({ payload: new Uint8Array(4 * MIB) }), 'needs memory up to 5 MiB'],

@@ -25,6 +25,7 @@ export class VmConsole implements AsyncIterable<Uint8Array> {
   readonly #output: Uint8Array[] = [];
   #outputBytes = 0;
   #outputEnded = false;
+  #printedAnything = false;
   #lastLength = 0;
   #readers = 0;
   #wakeReader: (() => void) | undefined;
@@ -111,9 +112,15 @@ export class VmConsole implements AsyncIterable<Uint8Array> {
     (bytes) => this.print(bytes), (target) => this.#take(target), () => this.#inputBytes,
   );
 
+  /** @internal Whether the Guest has ever printed. */
+  get printedAnything(): boolean {
+    return this.#printedAnything;
+  }
+
   /** @internal The Guest printed. */
   print(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    this.#printedAnything = true;
     this.onPrint?.(bytes);
     if (this.#listener !== undefined) {
       this.#listener(bytes.slice());

@@ -53,6 +53,15 @@ describe('a Guest', () => {
     expect(exit.message).toContain('CONFIG_LGUEST_GUEST');
   });
 
+  it('that dies before it has printed, with hardly any memory, may have too little', async () => {
+    const tight = await boot([...INIT, ...hypercall(99)]);
+    expect((await tight.exit).message).toMatch(/; it had printed nothing yet, and has only 4 MiB: .*\(--memory 18M\)$/);
+    const roomy = await boot([...INIT, ...hypercall(99)], [], { memory: 32 * MIB });
+    expect((await roomy.exit).message).toMatch(/^bad hypercall 99[^;]*$/);
+    const talkative = await boot([...INIT, ...say(0), ...hypercall(99)], ['a']);
+    expect((await talkative.exit).message).toMatch(/^bad hypercall 99[^;]*$/);
+  });
+
   it('is killed for a NOTIFY outside its memory', async () => {
     const vm = await boot([...INIT, ...hypercall(LHCALL_NOTIFY, 0x8000_0000)]);
     expect(await vm.exit).toMatchObject({ status: 102, message: expect.stringContaining('0x80000000') as string });

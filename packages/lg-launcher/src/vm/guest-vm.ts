@@ -7,6 +7,7 @@
  */
 import type { HostExit } from '@lguest/lg-host';
 import { VirtioConsoleQueue } from '@lguest/lg-host/abi';
+import { comfortableMebibytes } from '../loader/elf.js';
 import { assemble, type Blueprint, type Computer } from './assemble.js';
 import type { VmConsole } from './console-stream.js';
 import { breathe } from './event-loop.js';
@@ -17,6 +18,7 @@ import { watchFor } from './watch.js';
 /** The event loop gets its turn after so many milliseconds. */
 const TURN_MILLISECONDS = 4;
 const NANOSECONDS_PER_SECOND = 1e9;
+const MEBIBYTE = 1 << 20;
 /** Timeouts of the host are 32-bit milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
@@ -153,7 +155,7 @@ export class GuestVm {
           left = time.slice();
           break;
         case 'killed':
-          this.#end(guestExit('killed', exit.reason));
+          this.#end(guestExit('killed', exit.reason + this.#hint()));
           break;
         case 'shutdown':
           if (exit.restart) return exit.message;
@@ -176,6 +178,16 @@ export class GuestVm {
     // in virtual time a deadline alone is no reason to wake up while somebody may still type
     await time.sleep(until === undefined && !this.console.inputEnded ? undefined : end);
     this.#sleepingForever = false;
+  }
+
+  /** A kernel with hardly any memory dies early and cannot say why. */
+  #hint(): string {
+    const { kernel } = this.#computer;
+    const { images, ramBytes } = this.#blueprint;
+    const mebibytes = ramBytes / MEBIBYTE;
+    const comfortable = comfortableMebibytes(kernel.end + (images.initrd?.length ?? 0));
+    if (this.console.printedAnything || mebibytes >= comfortable) return '';
+    return `; it had printed nothing yet, and has only ${mebibytes} MiB: if nothing else explains this, give it more (--memory ${comfortable}M)`;
   }
 
   #inputArrived(): void {
