@@ -1,0 +1,48 @@
+/*
+ * A bench program on this package's CPU: flat 32-bit segments, no paging, as a multiboot loader leaves a machine.
+ */
+import { Access, Cr0, type EngineName, Machine, SegmentRegister } from '../src/index.js';
+import { LOAD_ADDRESS, MEMORY_BYTES, RESULT_PORT } from './programs.js';
+import { RoundCounter, type Runner } from './runner.js';
+
+const BUDGET = 100_000;
+const flat = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
+const dataSegment = { selector: 0x10, base: 0, limit: 0xffff_ffff, access: flat };
+const codeSegment = { selector: 0x08, base: 0, limit: 0xffff_ffff, access: flat | Access.code };
+/** A selector no program uses: nothing here leaves by a gate. */
+const exitSelector = 0x50;
+
+/** Load a program. */
+export function runOurs(image: Uint8Array, engine: EngineName): Runner & { instructionsPerRound(): number } {
+  const counter = new RoundCounter();
+  let retired = 0;
+  let perRound = 0;
+  const machine = new Machine({
+    physicalBytes: MEMORY_BYTES, engine, exitSelector,
+    ports: {
+      read: () => 0,
+      write: (port, _size, value) => {
+        if (port !== RESULT_PORT) return;
+        counter.report(value);
+        perRound = machine.cpu.retired - retired;
+        retired = machine.cpu.retired;
+      },
+    },
+  });
+  const { cpu, physical } = machine;
+  physical.write(LOAD_ADDRESS, image);
+  cpu.setSegment(SegmentRegister.cs, codeSegment);
+  for (const register of [SegmentRegister.ss, SegmentRegister.ds, SegmentRegister.es]) cpu.setSegment(register, dataSegment);
+  cpu.cr0 = Cr0.pe | Cr0.et;
+  cpu.eip = LOAD_ADDRESS;
+  return {
+    result: () => counter.result,
+    instructionsPerRound: () => perRound,
+    run: async (milliseconds) => {
+      counter.begin();
+      const end = performance.now() + milliseconds;
+      while (performance.now() < end || counter.rounds < 1) cpu.run(BUDGET);
+      return counter.end();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/*
+ * A bench program on npm's v86, by its multiboot option. It has no BIOS, disk or screen, and as much memory as ours.
+ */
+import { createRequire } from 'node:module';
+import { V86 } from 'v86';
+import { MEMORY_BYTES, RESULT_PORT } from './programs.js';
+import { RoundCounter, type Runner } from './runner.js';
+
+/** The parts of v86 below its published types that a bench needs. */
+interface Inside {
+  v86: { cpu: { io: { register_write(port: number, device: object, w8: Write, w16: Write, w32: Write): void } } };
+}
+type Write = (value: number) => void;
+
+/** Load a program. @param jit false for its interpreter alone */
+export async function runV86(image: Uint8Array, jit: boolean): Promise<Runner> {
+  const require = createRequire(import.meta.url);
+  const emulator = new V86({
+    wasm_path: require.resolve('v86').replace(/libv86\.mjs$/, 'v86.wasm'),
+    memory_size: MEMORY_BYTES,
+    vga_memory_size: 1 << 20,
+    multiboot: { buffer: image.slice().buffer },
+    autostart: false,
+    disable_speaker: true,
+    disable_keyboard: true,
+    disable_mouse: true,
+    ...{ disable_jit: !jit },
+  });
+  const counter = new RoundCounter();
+  await new Promise<void>((resolve) => { emulator.add_listener('emulator-ready', () => resolve()); });
+  const write: Write = (value) => counter.report(value);
+  (emulator as unknown as Inside).v86.cpu.io.register_write(RESULT_PORT, {}, write, write, write);
+  return {
+    result: () => counter.result,
+    run: async (milliseconds) => {
+      counter.begin();
+      await emulator.run();
+      do await new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+      while (counter.rounds < 1);
+      await emulator.stop();
+      return counter.end();
+    },
+    stop: async () => { await emulator.destroy(); },
+  };
+}
