@@ -4,7 +4,7 @@
  * The owner plays everything a mainboard and a ring-0 kernel would: it gives the CPU memory, tables and a place to
  * start, lets it run for a while, and is told why it stopped.
  */
-import { clearCache, findDescriptor, found, isNull, setCache } from './descriptor.js';
+import { clearCache, findDescriptor, found, isNull, isProtected, isVirtual8086, setCache, setReal, setVirtual8086 } from './descriptor.js';
 import { type Engine, SteppingEngine } from './engine.js';
 import { X86Error } from './error.js';
 import { type Exit, ExitReason } from './exit.js';
@@ -134,16 +134,19 @@ export class Cpu {
   }
 
   /**
-   * Load a segment register from the GDT or LDT as if all checks had passed: for setting a machine up. Loading CS sets
-   * the privilege level. Throws X86Error when there is no such descriptor.
+   * Load a segment register from the GDT or LDT as if all checks had passed; in real-address and virtual-8086 mode as
+   * those do. For setting a machine up. Loading CS in protected mode sets the privilege level. Throws X86Error when
+   * there is no such descriptor.
    */
   loadSegment(register: number, selector: number): void {
     this.#segmentAt(register);
     const { processor } = this;
-    if (isNull(selector)) clearCache(processor, register, selector);
+    if (isVirtual8086(processor)) setVirtual8086(processor, register, selector);
+    else if (!isProtected(processor)) setReal(processor, register, selector);
+    else if (isNull(selector)) clearCache(processor, register, selector);
     else if (findDescriptor(processor, selector)) setCache(processor, register, selector, found.low, found.high);
     else throw new X86Error('bad-argument', `loadSegment: selector 0x${selector.toString(16)} lies outside its descriptor table`);
-    if (register === SegmentRegister.cs) this.#i32[State.cpl >> 2] = selector & 3;
+    if (register === SegmentRegister.cs && isProtected(processor)) this.#i32[State.cpl >> 2] = selector & 3;
     processor.updateMode();
   }
 
