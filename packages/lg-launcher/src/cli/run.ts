@@ -7,13 +7,15 @@ import type { Disk } from '../devices/block.js';
 import { fileDisk } from '../node/file-disk.js';
 import { createOutputFile, type OutputFile, readWholeFile } from '../node/files.js';
 import { KEY_HELP, keyFilter } from '../node/keys.js';
-import { rawTerminal, watchSignals } from '../node/terminal.js';
+import { FATAL_SIGNALS, rawTerminal, watchSignals } from '../node/terminal.js';
 import { recordingLine } from '../trace/recording.js';
 import { bootGuest } from '../vm/boot.js';
 import { ExitStatus, type GuestExit } from '../vm/exit.js';
 import type { GuestVm } from '../vm/guest-vm.js';
 import type { BootOptions } from '../vm/options.js';
 import type { RunRequest } from './request.js';
+
+const LINE_FEED = 0x0a;
 
 /** What the process ends with. */
 interface Outcome {
@@ -25,7 +27,13 @@ interface Outcome {
  * @throws LauncherError when something named cannot be used.
  */
 export async function run(request: RunRequest): Promise<number> {
-  const say = (text: string): void => { process.stderr.write(`lguest: ${text}\n`); };
+  const cursor = { midLine: false };
+  const say = (text: string): void => {
+    // on a terminal the Guest's output and ours share the lines
+    const newLine = cursor.midLine && process.stdout.isTTY && process.stderr.isTTY;
+    cursor.midLine = false;
+    process.stderr.write(`${newLine ? '\n' : ''}lguest: ${text}\n`);
+  };
   const kernel = request.kernel === undefined ? undefined
     : readWholeFile(request.kernel, 'kernel', 'name a vmlinux or a bzImage, or none for the built-in Guest');
   const initrd = request.initrd === undefined ? undefined
@@ -39,7 +47,7 @@ export async function run(request: RunRequest): Promise<number> {
     if (request.stats !== undefined && request.stats !== '-') outputs.stats = createOutputFile(request.stats, 'statistics');
     if (request.trace !== undefined) outputs.trace = createOutputFile(request.trace, 'the trace');
     const input = request.virtualTime && !process.stdin.isTTY ? await readAllInput() : undefined;
-    vm = await bootGuest({ ...bootOptions(request, disks, outputs.trace, say), ...images(request, kernel, initrd), ...(input && { input }) });
+    vm = await bootGuest({ ...bootOptions(request, disks, outputs.trace, say, cursor), ...images(request, kernel, initrd), ...(input && { input }) });
     if (input !== undefined) vm.console.end();
   } catch (error) {
     for (const disk of disks) disk.close();
@@ -65,7 +73,9 @@ export async function run(request: RunRequest): Promise<number> {
   }
 }
 
-function bootOptions(request: RunRequest, disks: Disk[], trace: OutputFile | undefined, say: (text: string) => void): BootOptions {
+function bootOptions(
+  request: RunRequest, disks: Disk[], trace: OutputFile | undefined, say: (text: string) => void, cursor: { midLine: boolean },
+): BootOptions {
   let start: bigint | undefined;
   return {
     memory: request.memory,
@@ -76,7 +86,10 @@ function bootOptions(request: RunRequest, disks: Disk[], trace: OutputFile | und
     directTraps: request.directTraps,
     virtualTime: request.virtualTime,
     sleeper: createSleeper(),
-    onConsole: (bytes) => { process.stdout.write(bytes); },
+    onConsole: (bytes) => {
+      cursor.midLine = bytes.at(-1) !== LINE_FEED;
+      process.stdout.write(bytes);
+    },
     onRestart: (message) => { if (request.verbose) say(`the Guest restarts: ${message}`); },
     ...(request.expect === undefined ? {} : { expect: request.expect }),
     ...(request.timeout === undefined ? {} : { timeout: request.timeout }),
@@ -111,7 +124,9 @@ function connect(vm: GuestVm, request: RunRequest, outcome: Outcome, say: (text:
     void vm.stop(message);
   };
   const unwatch = watchSignals(process, (signal, status) => leave(`ended by ${signal}`, status));
+  const hangUp = (): void => leave('the terminal was closed', FATAL_SIGNALS.SIGHUP);
   const onPipeError = (error: NodeJS.ErrnoException): void => {
+    if (stdout.isTTY) return hangUp();
     if (error.code !== 'EPIPE') say(`cannot write the Guest's output: ${error.message}`);
     leave('nobody reads the output any more', ExitStatus.stopped);
   };
@@ -133,7 +148,11 @@ function connect(vm: GuestVm, request: RunRequest, outcome: Outcome, say: (text:
     if (stdin.isTTY) filter(bytes);
     else void forGuest(bytes);
   };
-  const onEnd = (): void => vm.console.end();
+  // a pipe that ends has nothing more to say; a terminal that ends is gone
+  const onEnd = (): void => {
+    if (stdin.isTTY) hangUp();
+    else vm.console.end();
+  };
   if (!request.virtualTime || stdin.isTTY) {
     stdin.on('data', onData);
     stdin.on('end', onEnd);
