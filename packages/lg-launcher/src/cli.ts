@@ -5,6 +5,8 @@
 import { main } from './cli/main.js';
 import { FATAL_SIGNALS } from './node/terminal.js';
 
+// where nobody reads complaints, they are lost
+process.stderr.on('error', () => {});
 const status = await main(process.argv.slice(2));
 // what was printed may still be on its way when stdout is a pipe; an open terminal must not keep us here
 process.stdout.write('', () => {

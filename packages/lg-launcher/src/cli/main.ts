@@ -12,7 +12,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     error: (text) => process.stderr.write(text),
   });
   if ('status' in parsed) return parsed.status;
-  process.stderr.on('error', () => {}); // nobody listens: then nobody does
   try {
     // the machine is big; help and complaints should not wait for it
     const { run } = await import('./run.js');

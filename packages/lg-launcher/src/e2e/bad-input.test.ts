@@ -5,10 +5,10 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseArguments } from '../cli/arguments.js';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { main } from '../cli/main.js';
 import { bzImage, elfImage } from '../loader/images.test-support.js';
-import { runCommand } from './run-command.test-support.js';
+import { type Finished, runCommand } from './run-command.test-support.js';
 
 const MIB = 1 << 20;
 /** lgdt [0]: what a kernel does early that believes it owns the processor. */
@@ -43,14 +43,27 @@ beforeAll(() => {
 });
 afterAll(() => { rmSync(folder, { recursive: true }); });
 
+/** Run in this process: most of these end before anything begins. */
+async function runHere(argv: readonly string[]): Promise<Finished> {
+  const said = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((name) => vi.spyOn(process[name], 'write').mockImplementation((text) => {
+    said[name] += String(text);
+    return true;
+  }));
+  try {
+    return { status: await main(argv), ...said };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
 /** Run with a disk beside what is tried; check that it is left alone, and return what was said. */
-async function attempt(words: readonly string[]) {
+async function attempt(words: readonly string[], run: (argv: readonly string[]) => Promise<Finished> = runHere) {
   writeFileSync(disk(), DISK_BYTES);
   const before = statSync(disk());
   const [first, ...rest] = words;
   const argv = first === 'run' ? ['run', '--block', disk(), ...rest] : [`--block=${disk()}`, ...words];
-  expect(parseArguments(argv, { out: () => {}, error: () => {} }), 'the command line itself').toBeDefined();
-  const done = await runCommand(argv.map(named), '');
+  const done = await run(argv.map(named));
   expect(new Uint8Array(readFileSync(disk()))).toEqual(DISK_BYTES);
   expect(statSync(disk()).mtimeMs).toBe(before.mtimeMs);
   expect(done.stdout).toBe('');
@@ -91,7 +104,7 @@ describe('status 2 and one sentence', () => {
 
 describe('status 102 and one sentence', () => {
   it.each(['native-vmlinux', 'native-bzImage'])('for a kernel that was not built for lguest (%s)', async (name) => {
-    const done = await attempt(['run', name]);
+    const done = await attempt(['run', name], (argv) => runCommand(argv, ''));
     expect(done.status).toBe(102);
     expect(done.stderr).toMatch(new RegExp(`the Host killed the Guest \\S*${name}: unhandled trap 13 \\(general protection\\) at 0x10\\w+ .*does not seem to have lguest support \\(CONFIG_LGUEST_GUEST=y is needed\\)`));
   });

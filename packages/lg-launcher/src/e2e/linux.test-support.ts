@@ -29,8 +29,9 @@ export function forms(): string[] {
   return [kernel, ...['vmlinux', 'bzImage'].map((name) => join(dirname(kernel), name)).filter((path) => path !== kernel && existsSync(path))];
 }
 
+const ESCAPE = '\x1b';
 /** The prompt of busybox, and the question where the cursor is that its line editor asks of terminals. */
-export const PROMPT = new RegExp('/ # (\x1b\\[6n)?$');
+export const PROMPT = new RegExp(`/ # (${ESCAPE}\\[6n)?$`);
 
 const KERNEL_MESSAGE = /^\[ *\d+\.\d{6}\] .*\n/gm;
 

@@ -5,9 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { inTerminal, type Step, terminalsAreMissing } from './pseudo-terminal.test-support.js';
 import { commandPath } from './run-command.test-support.js';
 
+const missing = terminalsAreMissing('terminal');
 const PROMPT = '\n$ ';
 
-describe.skipIf(terminalsAreMissing('terminal'))('the terminal is put back', () => {
+describe.skipIf(missing).concurrent('the terminal is put back', () => {
   const session = async (steps: readonly Step[], options: readonly string[] = [], env: Record<string, string> = {}) =>
     inTerminal([process.execPath, await commandPath(), 'run', ...options], steps, env);
 
@@ -33,8 +34,8 @@ describe.skipIf(terminalsAreMissing('terminal'))('the terminal is put back', () 
   });
 
   it('after a mistake in this program', async () => {
-    const bomb = 'data:text/javascript,setTimeout(()=>{throw(Error(`boom`))},1500)';
-    const seen = await session([{ wait: PROMPT }], [], { NODE_OPTIONS: `--import=${bomb}` });
+    const bomb = 'data:text/javascript,process.on(`SIGUSR2`,()=>{throw(Error(`boom`))})';
+    const seen = await session([{ wait: PROMPT, signal: 'SIGUSR2' }], [], { NODE_OPTIONS: `--import=${bomb}` });
     expect(seen.output).toContain('boom');
     expect(seen).toMatchObject({ status: 1, rawDuring: true, restored: true });
   });
@@ -44,7 +45,7 @@ describe.skipIf(terminalsAreMissing('terminal'))('the terminal is put back', () 
   });
 });
 
-describe.skipIf(terminalsAreMissing('terminal'))('the keys', () => {
+describe.skipIf(missing).concurrent('the keys', () => {
   const session = async (steps: readonly Step[]) => inTerminal([process.execPath, await commandPath(), 'run'], steps);
 
   it('help, and Ctrl-A twice is one for the Guest', async () => {
@@ -57,7 +58,7 @@ describe.skipIf(terminalsAreMissing('terminal'))('the keys', () => {
 
   it('end the foreground program with one Ctrl-C', async () => {
     const seen = await session([
-      { wait: PROMPT, type: 'spin\r' }, { wait: 'spin\r\n', pause: 200, type: '\x03' }, { wait: '$ ', type: 'poweroff\r' },
+      { wait: PROMPT, type: 'spin\r' }, { wait: 'spin\r\n', pause: 500, type: '\x03' }, { wait: '$ ', type: 'poweroff\r' },
     ]);
     expect(seen).toMatchObject({ status: 0, restored: true });
   });
