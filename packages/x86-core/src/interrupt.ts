@@ -21,7 +21,6 @@ import { clearForHandler, ioplOf } from './flag-access.js';
 import { readEflags } from './flags.js';
 import { commitFrame, isTss32, openCurrentFrame, openInnerFrame, pushFrame } from './frame.js';
 import type { Processor } from './processor.js';
-import { enterQuickly } from './quick.js';
 import { Access, Cr0, Eflags, Register, SegmentRegister, State } from './state.js';
 import { switchTask, TaskSwitch } from './task.js';
 
@@ -71,9 +70,7 @@ export function deliver(
   }
   if (plainGate) {
     const eip = (low & 0xffff) | ((type & wideGate) !== 0 ? high & 0xffff_0000 : 0);
-    const cleared = (type & trapBit) === 0 ? Eflags.if : 0;
-    const quick = (type & wideGate) !== 0 && enterQuickly(cpu, selector, eip, cleared, hasError, errorCode, returnEip, rf);
-    if (!quick) enterHandler(cpu, selector, eip, type, external, hasError, errorCode, returnEip, rf);
+    enterHandler(cpu, selector, eip, type, external, hasError, errorCode, returnEip, rf);
   } else {
     enterTask(cpu, selector, external, hasError, errorCode, returnEip);
   }

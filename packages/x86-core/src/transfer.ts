@@ -14,7 +14,6 @@ import { raise, Vector } from './fault.js';
 import { applyEflags, changeable, changeableByReturn, ioplOf } from './flag-access.js';
 import { commitFrame, openCurrentFrame, openInnerFrame, peekStack, pushFrame } from './frame.js';
 import type { Processor } from './processor.js';
-import { returnQuickly } from './quick.js';
 import { checkStackSegment, dropInnerSegments } from './segmentation.js';
 import { Access, Eflags, Register, SegmentRegister, State } from './state.js';
 import { previousTask, switchTask, TaskSwitch } from './task.js';
@@ -241,7 +240,6 @@ function returnOutwards(
 
 /** IRET in all modes. `next` is the address after it, where a nested task that returns goes on when called again. */
 export function interruptReturn(cpu: Processor, size: number, next: number): void {
-  if (size === 4 && returnQuickly(cpu)) return;
   const { i32 } = cpu;
   if (isVirtual8086(cpu) && ioplOf(cpu) < 3) raise(Vector.protection);
   if (isProtected(cpu) && (i32[State.eflags >> 2]! & Eflags.nt) !== 0) {
