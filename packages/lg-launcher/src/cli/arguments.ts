@@ -32,6 +32,7 @@ Exit status:
   102  the Host killed the Guest; the reason is printed
   124  --timeout was reached (or nothing could ever wake the Guest)
   130  the user left
+  128 + n  ended by signal n
 
 Examples:
   lguest run
@@ -85,7 +86,7 @@ function rootCommand(done: (request: RunRequest) => void): Command {
     .enablePositionalOptions()
     .passThroughOptions()
     .option('-v, --verbose', 'say what is being done')
-    .option('--block <file>', 'a disk; can be repeated', collectBlock, [])
+    .option('--block <file>', 'a disk; can be repeated', collectBlock)
     .option('--initrd <file>', 'an initial ramdisk')
     .option('--rng', 'an entropy device')
     .argument('[MiB]', 'memory in MiB')
@@ -100,7 +101,7 @@ function rootCommand(done: (request: RunRequest) => void): Command {
     if (kernel === undefined) return command.error(`lguest: after ${mebibytes} (MiB) the kernel to boot is missing.`);
     done({
       ...defaults, kernel, kernelArguments, memory: memorySize(command, mebibytes), initrd: options.initrd,
-      blocks: options.block, rng: options.rng ?? false, verbose: options.verbose ?? false,
+      blocks: options.block ?? [], rng: options.rng ?? false, verbose: options.verbose ?? false,
     });
   });
   return command;
@@ -108,7 +109,7 @@ function rootCommand(done: (request: RunRequest) => void): Command {
 
 interface LegacyOptions {
   verbose?: boolean;
-  block: BlockRequest[];
+  block?: BlockRequest[];
   initrd?: string;
   rng?: boolean;
 }
@@ -138,7 +139,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     .optionsGroup('The Guest:')
     .option('--memory <size>', `memory, ${MIN_MEMORY / MEBIBYTE}M to ${MAX_MEMORY / MEBIBYTE}M`, `${DEFAULT_MEMORY / MEBIBYTE}M`)
     .option('--initrd <file>', 'an initial ramdisk')
-    .option('--block <file[,ro|,overlay]>', 'a disk: written, read only, or with changes forgotten at the end; can be repeated', collectBlock, [])
+    .option('--block <file[,ro|,overlay]>', 'a disk: written, read only, or with changes forgotten at the end; can be repeated', collectBlock)
     .option('--rng', 'an entropy device')
     .optionsGroup('How it runs:')
     .addOption(new Option('--engine <engine>', 'how instructions are executed').choices(['reference', 'interpreter', 'auto']).default('auto'))
@@ -161,7 +162,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     const parent = command.parent?.opts<LegacyOptions>();
     done({
       kernel, kernelArguments, memory: memorySize(command, options.memory), initrd: options.initrd ?? parent?.initrd,
-      blocks: [...(parent?.block ?? []), ...options.block], rng: options.rng ?? parent?.rng ?? false, engine: options.engine,
+      blocks: [...(parent?.block ?? []), ...(options.block ?? [])], rng: options.rng ?? parent?.rng ?? false, engine: options.engine,
       directTraps: options.directTraps, stats: options.stats, trace: options.trace, expect: options.expect,
       timeout: options.timeout, virtualTime: options.virtualTime ?? false, verbose: options.verbose ?? parent?.verbose ?? false,
     });
@@ -169,7 +170,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
   return command;
 }
 
-function collectBlock(text: string, before: BlockRequest[]): BlockRequest[] {
+function collectBlock(text: string, before: BlockRequest[] = []): BlockRequest[] {
   return [...before, parseBlock(text)];
 }
 

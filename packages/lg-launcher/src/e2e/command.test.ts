@@ -44,7 +44,7 @@ describe('lguest run', () => {
 
   it('stops when time is up, or when nothing could ever happen any more', async () => {
     const late = await runCommand(['run', '--expect', 'never', '--timeout', '1', '--virtual-time'], 'spin\n');
-    expect(late).toMatchObject({ status: 124, stderr: 'lguest: the Guest did not end within 1 seconds\n' });
+    expect(late).toMatchObject({ status: 124, stderr: 'lguest: the Guest did not end within 1 second\n' });
     const stuck = await runCommand(['run', '--expect', 'never', '--virtual-time'], '');
     expect(stuck.status).toBe(124);
     expect(stuck.stderr).toContain('nothing could ever wake it');

@@ -45,6 +45,6 @@ describe('a Guest to which nobody types any more', () => {
   it('goes on while it has something to do', async () => {
     const { text, exit } = await session(['spin'], { timeout: 1 });
     expect(text).toContain('$ spin\n');
-    expect(exit).toMatchObject({ reason: 'timeout', status: 124, message: 'the Guest did not end within 1 seconds' });
+    expect(exit).toMatchObject({ reason: 'timeout', status: 124, message: 'the Guest did not end within 1 second' });
   });
 });

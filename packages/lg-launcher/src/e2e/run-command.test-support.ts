@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'tsup';
 
 const source = fileURLToPath(new URL('../cli.ts', import.meta.url));
-let bundle: Promise<string> | undefined;
+let command: Promise<string> | undefined;
 
 /** How a process ended. */
 export interface Finished {
@@ -18,27 +18,30 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Path of the command as one JavaScript file, made when it is first asked for and removed with this process. */
-export function commandPath(): Promise<string> {
-  bundle ??= (async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'lguest-command-'));
-    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-    await build({
-      entry: { cli: source }, outDir: folder, format: ['esm'], platform: 'node', target: 'node20', silent: true, config: false,
-      dts: false, noExternal: [/.*/], splitting: true, outExtension: () => ({ js: '.mjs' }),
-      esbuildOptions: (options) => {
-        options.conditions = ['@lguest/source'];
-        options.banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
-      },
-    });
-    return join(folder, 'cli.mjs');
-  })();
-  return bundle;
+/** Make one JavaScript file of a TypeScript file and all it imports, from source. It is removed with this process. */
+export async function bundle(entry: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'lguest-bundle-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  await build({
+    entry: { main: entry }, outDir: folder, format: ['esm'], platform: 'node', target: 'node20', silent: true, config: false,
+    dts: false, noExternal: [/.*/], splitting: true, outExtension: () => ({ js: '.mjs' }),
+    esbuildOptions: (options) => {
+      options.conditions = ['@lguest/source'];
+      options.banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
+    },
+  });
+  return join(folder, 'main.mjs');
 }
 
-/** Run the command with arguments and piped input. */
-export async function runCommand(argv: readonly string[], input: string): Promise<Finished> {
-  const child = spawn(process.execPath, [await commandPath(), ...argv], { stdio: ['pipe', 'pipe', 'pipe'] });
+/** Path of the command as one JavaScript file, made when it is first asked for. */
+export function commandPath(): Promise<string> {
+  command ??= bundle(source);
+  return command;
+}
+
+/** Run a JavaScript program with arguments and piped input. */
+export async function runProgram(path: string, argv: readonly string[], input: string): Promise<Finished> {
+  const child = spawn(process.execPath, [path, ...argv], { stdio: ['pipe', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
@@ -47,4 +50,9 @@ export async function runCommand(argv: readonly string[], input: string): Promis
   child.stdin.end(input);
   const status = await new Promise<number | null>((resolve) => { child.on('close', resolve); });
   return { status, stdout, stderr };
+}
+
+/** Run the command. */
+export async function runCommand(argv: readonly string[], input: string): Promise<Finished> {
+  return runProgram(await commandPath(), argv, input);
 }

@@ -199,7 +199,7 @@ export class GuestVm {
 
   #timeIsUp(): void {
     const { timeout } = this.#blueprint.options;
-    this.#end(guestExit('timeout', `the Guest did not end within ${timeout} seconds`));
+    this.#end(guestExit('timeout', `the Guest did not end within ${timeout} ${timeout === 1 ? 'second' : 'seconds'}`));
   }
 
   #end(exit: GuestExit): void {
