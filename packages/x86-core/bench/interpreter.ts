@@ -3,9 +3,11 @@
  * `npm run bench` in this package bundles this file from source and runs it; `npm run bench -- sieve fib` runs some.
  *
  * All sides run the same bytes in one process, in turns; the median of the turns counts. MIPS are guest instructions
- * retired per microsecond. How many instructions a round has is counted by our CPU (exactly), and is the same on the
- * other side, as its results are. The reference engine gets one short turn: it is there to be right.
+ * retired per microsecond. How many instructions a round has is counted by our CPU, exactly; v86's interpreter must
+ * count the same (its JIT's count is an estimate), and every round on every side must report the same result. The
+ * reference engine gets one round: it is there to be right.
  */
+import { cpus } from 'node:os';
 import { programs } from './programs.js';
 import { runOurs } from './ours.js';
 import type { Runner } from './runner.js';
@@ -33,14 +35,19 @@ async function measure(name: string, image: Uint8Array): Promise<Row> {
     for (const [side, runner] of Object.entries(sides)) speeds[side]!.push(mips(await runner.run(TURN_MS)));
   }
   const slow = mips(await reference.run(1));
-  const results = [...Object.values(sides), reference].map((runner) => runner.result());
-  if (results.some((result) => result !== results[0])) throw new Error(`${name}: results differ: ${results.map((r) => r.toString(16)).join(', ')}`);
+  const results = new Set([...Object.values(sides), reference].flatMap((runner) => runner.results()));
+  if (results.size !== 1) throw new Error(`${name}: results differ: ${[...results].map((r) => r.toString(16)).join(', ')}`);
+  for (const runner of [reference, sides.v86]) {
+    const theirs = runner.instructionsPerRound();
+    if (theirs !== instructions) throw new Error(`${name}: a round has ${instructions} or ${theirs} instructions`);
+  }
   for (const side of Object.values(sides)) await side.stop?.();
   return { name, ours: median(speeds['ours']!), reference: slow, v86: median(speeds['v86']!), v86Jit: median(speeds['v86Jit']!) };
 }
 
 const chosen = process.argv.slice(2);
 const rows: Row[] = [];
+console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'CPU'}`);
 console.log('MIPS        interpreter   reference   v86 no JIT     ratio    v86 JIT');
 const print = ({ name, ours, reference, v86, v86Jit }: Row): void =>
   console.log(`${name.padEnd(12)}${cell(ours)} ${cell(reference, 1)}  ${cell(v86)}${cell(ours / v86, 1)}${cell(v86Jit)}`);

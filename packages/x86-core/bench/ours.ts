@@ -13,7 +13,7 @@ const codeSegment = { selector: 0x08, base: 0, limit: 0xffff_ffff, access: flat 
 const exitSelector = 0x50;
 
 /** Load a program. */
-export function runOurs(image: Uint8Array, engine: EngineName): Runner & { instructionsPerRound(): number } {
+export function runOurs(image: Uint8Array, engine: EngineName): Runner {
   const counter = new RoundCounter();
   let retired = 0;
   let perRound = 0;
@@ -36,7 +36,7 @@ export function runOurs(image: Uint8Array, engine: EngineName): Runner & { instr
   cpu.cr0 = Cr0.pe | Cr0.et;
   cpu.eip = LOAD_ADDRESS;
   return {
-    result: () => counter.result,
+    results: () => [...counter.results],
     instructionsPerRound: () => perRound,
     run: async (milliseconds) => {
       counter.begin();

@@ -6,15 +6,17 @@
 export interface Runner {
   /** Run for about so long. @returns rounds done and the time they took; whole rounds, from report to report */
   run(milliseconds: number): Promise<{ rounds: number; milliseconds: number }>;
-  /** What the last round reported. */
-  result(): number;
+  /** What the rounds reported, each value once: a program's rounds are all alike, so it is one value. */
+  results(): readonly number[];
+  /** Instructions that a round retires, by this emulator's own count. */
+  instructionsPerRound(): number;
   stop?(): Promise<void>;
 }
 
 /** Counts reports, and times them. */
 export class RoundCounter {
   rounds = 0;
-  result = 0;
+  readonly results = new Set<number>();
   #first = 0;
   #last = 0;
 
@@ -23,7 +25,7 @@ export class RoundCounter {
   }
 
   report(value: number): void {
-    this.result = value >>> 0;
+    this.results.add(value >>> 0);
     this.rounds++;
     this.#last = performance.now();
     if (this.rounds === 0) this.#first = this.#last;

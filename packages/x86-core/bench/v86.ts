@@ -28,10 +28,18 @@ export async function runV86(image: Uint8Array, jit: boolean): Promise<Runner> {
   });
   const counter = new RoundCounter();
   await new Promise<void>((resolve) => { emulator.add_listener('emulator-ready', () => resolve()); });
-  const write: Write = (value) => counter.report(value);
+  let retired = 0;
+  let perRound = 0;
+  const write: Write = (value) => {
+    counter.report(value);
+    const now = emulator.get_instruction_counter();
+    perRound = (now - retired) >>> 0; // the counter has 32 bits
+    retired = now;
+  };
   (emulator as unknown as Inside).v86.cpu.io.register_write(RESULT_PORT, {}, write, write, write);
   return {
-    result: () => counter.result,
+    results: () => [...counter.results],
+    instructionsPerRound: () => perRound,
     run: async (milliseconds) => {
       counter.begin();
       await emulator.run();

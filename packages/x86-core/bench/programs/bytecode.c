@@ -4,12 +4,12 @@ enum { PUSH, LOAD, STORE, ADD, SUB, MUL, XOR, AND, SHIFT, LESS, JUMP_ZERO, JUMP,
 /* x = 1; for (i = 0; i < n; i++) { x = x * 13 + i; if (x & 4) x ^= i << 3; } */
 static const signed char program[] = {
 	PUSH, 0, STORE, 0, PUSH, 1, STORE, 1,
-	/* 8: */ LOAD, 0, LOAD, 2, LESS, JUMP_ZERO, 53,
+	/* 8: */ LOAD, 0, LOAD, 2, LESS, JUMP_ZERO, 54,
 	LOAD, 1, PUSH, 13, MUL, LOAD, 0, ADD, DUP, STORE, 1,
-	PUSH, 4, AND, JUMP_ZERO, 42,
+	PUSH, 4, AND, JUMP_ZERO, 43,
 	LOAD, 1, LOAD, 0, PUSH, 3, SHIFT, XOR, STORE, 1, /* 41: */ JUMP, 43,
 	/* 43: */ LOAD, 0, PUSH, 1, ADD, DUP, STORE, 0, DROP, JUMP, 8,
-	HALT,
+	/* 54: */ HALT,
 };
 
 static __attribute__((noinline)) int interpret(const signed char *code, int n)

@@ -10,11 +10,11 @@ export const images = {
     '2MFnvIYfOo8dfCcIpp6xGn7oNWlg/Gh46tshxhImzZvOjb8fTGZhKL0YbXjB8ETcYQA=',
   ].join(''),
   bytecode: [
-    'RZA/aBRBFMa/Nzfqmbtkn1imibIE1MYrhChWbgohAU8FBRMkIGxjIxKChY1sDh2WhQWbFBZiZSNahENCOI5bmzQ2NkIsLCxcRlTWJsiyozN7pzPFfO/3vT+8',
-    '0SfDVLx5NQsQqitXv0gwAMZNwVgTx5z+Xe5a+fU5ATsPB8AP/StM63ujs3d9sHUBiL51O/tq1W92hjtzgqGWfZms+qzW/XayPQ8Ayfo8kvt0ccZ7fIsA4/c+',
-    'EyPpWy/SUhXJBry+0PvJBuKgVEWUSRWUWls+uEaPRrax/mT7xEtlEpS9Pa9XAM5V2djfdb6tPx8ceM+GkZZef2gbvQjTeKlUxYc7B5GW+ulkzonAxdEk7rg4',
-    'v2eMiZ2Mj3uvR6pQQZmvGGMmeafqvMsW1SumjlPNzxpjvMElirSMRiJuqeVNmc/W9Y5nji9u2i1zYYwJ0//csu+VMfX/xIt+M3rXXbmdjf/rb0KWv6/+TR4/',
-    '+d3KGFXk25XtFqYpMR4QY40YXWIsEGOOGEwMEOMnGB/BeAvGSzC2wHhitfXdEQAJIpA4OnWOCNOHCI22IMgjU6eJCGg0DwtqnSGAGm2B6VZz5g8=',
+    'RZA/aBRBFMa/Nzfqmbtkn1imibIEJI3XiBErN4WQgKeCggkSELaxEQnBwkY2hw7LwoJNCguxshEtwiEhHMetTRobGyEWFhYuIyprE2TZ0Zm905livvf73h/e',
+    '6NNhKt68mgUI1ZWrXyQYAOOmYKyLE07/Lves/PqcgN2HA+CH/hWm9b3R2b8+2L4ARN+6nQO15jc7w905wVArvkzWfFYbfjvZmQeAZGMeyX26OOM9vkWA8Xuf',
+    'iZH0rRdpqYpkE15f6INkE3FQqiLKpApKrS0fXKNHI9tYf7J94uUyCcrevtcrAOeqbOzvOd/WLwaH3rNhpKXXH9pGL8I0Xi5V8eHOYaSlfjqZcypwcTSJOy7O',
+    '7xljYifjk97rkSpUUOarxphJ3pk677JF9Yqp41Tzs8YYb3CJIi2jkYhbamVL5rN1veOZ40tbdstcGGPC9D+37HtlTP0/8ZLfjN51V29n4//6m5Dl76t/k8dP',
+    'frcyRhX5TmW7hWlKjAfEWCdGlxjniTFHDCYGiPETjI9gvAXjJRjbYDyx2vruCIAEEUgcnzpHhOkjhEZbEOSxqQUiAhrNo4JaCwRQoy0w3WrO/AE=',
   ].join(''),
   chase: [
     'e62UNoFpw1ppBgZGhn/+gU9YGAQYGBgEGDYxCDAcYFAEs3/92XOAQZDhBUhmV80+Bob3rz+nTYDA4IUgqdYDJSrdvEcYBBl2/f/PztC7RY2BgYGht0SNofNw',
