@@ -5,7 +5,7 @@
  * whose registers are set so that the operand falls into the case's window, immediates.
  */
 import { Case, type CaseView, type LocalName, Place, Selector, localSegments, localSelector, plainStart } from './case.js';
-import { type Random, interestingWord } from './random.js';
+import { type Random, interestingWord } from '../src/testing/random.js';
 import type { Group } from './x87-cases.js';
 
 const Register = { eax: 0, ecx: 1, edx: 2, ebx: 3, esp: 4, ebp: 5, esi: 6, edi: 7 } as const;

@@ -10,7 +10,7 @@ import { Batch, type CaseView } from './case.js';
 import { differences, withinOneUnit } from './compare.js';
 import { allGroups } from './groups.js';
 import { Oracle } from './oracle.js';
-import { Random } from './random.js';
+import { Random } from '../src/testing/random.js';
 import { sequenceUndefined } from './sequence-cases.js';
 import { type EngineFactory, Subject, interpreterEngine, referenceEngine } from './subject.js';
 import { isUndefined, leavesHalf, undefinedFlags } from './undefined.js';

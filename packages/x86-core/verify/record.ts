@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Batch, Case, CaseView, Fx, Place, plainStart, stopVector } from './case.js';
 import { files } from './groups.js';
 import { Oracle } from './oracle.js';
-import { Random } from './random.js';
+import { Random } from '../src/testing/random.js';
 import { sequenceUndefined } from './sequence-cases.js';
 import { formatCase } from './table.js';
 import { isUndefined, leavesHalf, undefinedFlags } from './undefined.js';

@@ -5,7 +5,7 @@
  * instructions with registers take part, and while a flag is undefined nothing is chosen that would show it.
  */
 import { Case, type CaseView, plainStart } from './case.js';
-import { type Random, interestingWord } from './random.js';
+import { type Random, interestingWord } from '../src/testing/random.js';
 import type { Group } from './x87-cases.js';
 
 const af = 16;

@@ -2,7 +2,7 @@
  * Random x87 cases: every encoding of D8..DF, on numbers chosen to be difficult.
  */
 import { type CaseView, Fx, Place, plainStart } from './case.js';
-import { type Random, interestingWord } from './random.js';
+import { type Random, interestingWord } from '../src/testing/random.js';
 
 /** A group of cases: its name, and how to make one. */
 export interface Group {

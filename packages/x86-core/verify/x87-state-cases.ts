@@ -4,7 +4,7 @@
  * FXSAVE's image is larger than the window a case shows, so these are short programs that copy the part of interest.
  */
 import { Case, type CaseView, Fx, Place, plainStart } from './case.js';
-import type { Random } from './random.js';
+import type { Random } from '../src/testing/random.js';
 import { type Group, putX87State } from './x87-cases.js';
 
 const word = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];

@@ -108,6 +108,7 @@ function fill(cpu: Processor, target: number, bytes: number, size: number): void
 function skipScan(cpu: Processor, insn: Instruction, most: number): number {
   const { i32, u8, view } = cpu;
   const { size } = insn;
+  if (i32[ECX] === 0) return 0; // no access at all
   const at = i32[EDI]! >>> 0;
   const host = plainAddress(cpu, at, AccessKind.read);
   if (host < 0) return 0;
