@@ -13,7 +13,7 @@ afterAll(() => { rmSync(folder, { recursive: true }); });
 
 describe('lguest run', () => {
   it('reads piped input as it comes, and ends with the status of the Guest', async () => {
-    const good = await runCommand(['run'], 'echo hello-from-guest\nps\nbench\npoweroff\n');
+    const good = await runCommand(['run'], 'echo hello-from-guest\nps\nbench syscall\npoweroff\n');
     expect(good).toMatchObject({ status: 0, stderr: '' });
     expect(good.stdout).toContain('\nhello-from-guest\n');
     expect(good.stdout).toMatch(/\nBENCH syscall \d+ ns\n/);
@@ -28,7 +28,7 @@ describe('lguest run', () => {
   it('makes two runs in virtual time the same, counters and all', async () => {
     const run = async (name: string) => {
       const stats = join(folder, name);
-      const done = await runCommand(['run', '--virtual-time', '--rng', '--stats', stats], 'cat random\nps\nspin &\nbench\nsleep 0.5\nps\ncat counters\npoweroff\n');
+      const done = await runCommand(['run', '--virtual-time', '--rng', '--stats', stats], 'cat random\nps\nspin &\nbench syscall\nsleep 0.1\nps\ncat counters\npoweroff\n');
       expect(done.status).toBe(0);
       return { ...done, stats: readFileSync(stats, 'utf8') };
     };
@@ -43,8 +43,8 @@ describe('lguest run', () => {
   });
 
   it('stops when time is up, or when nothing could ever happen any more', async () => {
-    const late = await runCommand(['run', '--expect', 'never', '--timeout', '1', '--virtual-time'], 'spin\n');
-    expect(late).toMatchObject({ status: 124, stderr: 'lguest: the Guest did not end within 1 second\n' });
+    const late = await runCommand(['run', '--expect', 'never', '--timeout', '0.2', '--virtual-time'], 'spin\n');
+    expect(late).toMatchObject({ status: 124, stderr: 'lguest: the Guest did not end within 0.2 seconds\n' });
     const stuck = await runCommand(['run', '--expect', 'never', '--virtual-time'], '');
     expect(stuck.status).toBe(124);
     expect(stuck.stderr).toContain('nothing could ever wake it');
