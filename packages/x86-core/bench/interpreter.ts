@@ -3,9 +3,9 @@
  * `npm run bench` in this package bundles this file from source and runs it; `npm run bench -- sieve fib` runs some.
  *
  * All sides run the same bytes in one process, in turns; the median of the turns counts. MIPS are guest instructions
- * retired per microsecond. How many instructions a round has is counted by our CPU, exactly; v86's interpreter must
- * count the same (its JIT's count is an estimate), and every round on every side must report the same result. The
- * reference engine gets one round: it is there to be right.
+ * retired per microsecond. How many instructions a round has is counted by our CPU, exactly; v86 must count the
+ * same, and every round on every side must report the same result. The reference engine gets one round: it is there to
+ * be right.
  */
 import { cpus } from 'node:os';
 import { programs } from './programs.js';
@@ -37,7 +37,7 @@ async function measure(name: string, image: Uint8Array): Promise<Row> {
   const slow = mips(await reference.run(1));
   const results = new Set([...Object.values(sides), reference].flatMap((runner) => runner.results()));
   if (results.size !== 1) throw new Error(`${name}: results differ: ${[...results].map((r) => r.toString(16)).join(', ')}`);
-  for (const runner of [reference, sides.v86]) {
+  for (const runner of [reference, sides.v86, sides.v86Jit]) {
     const theirs = runner.instructionsPerRound();
     if (theirs !== instructions) throw new Error(`${name}: a round has ${instructions} or ${theirs} instructions`);
   }

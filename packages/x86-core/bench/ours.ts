@@ -1,7 +1,7 @@
 /*
  * A bench program on this package's CPU: flat 32-bit segments, no paging, as a multiboot loader leaves a machine.
  */
-import { Access, Cr0, type EngineName, Machine, SegmentRegister } from '../src/index.js';
+import { Access, Cr0, type EngineName, Machine, type PortBus, SegmentRegister } from '../src/index.js';
 import { LOAD_ADDRESS, MEMORY_BYTES, RESULT_PORT } from './programs.js';
 import { RoundCounter, type Runner } from './runner.js';
 
@@ -12,13 +12,24 @@ const codeSegment = { selector: 0x08, base: 0, limit: 0xffff_ffff, access: flat 
 /** A selector no program uses: nothing here leaves by a gate. */
 const exitSelector = 0x50;
 
+/** A machine in flat protected mode that will start at LOAD_ADDRESS. */
+export function createFlatMachine(options: { engine: EngineName; ports?: PortBus }): Machine {
+  const machine = new Machine({ physicalBytes: MEMORY_BYTES, exitSelector, ...options });
+  const { cpu } = machine;
+  cpu.setSegment(SegmentRegister.cs, codeSegment);
+  for (const register of [SegmentRegister.ss, SegmentRegister.ds, SegmentRegister.es]) cpu.setSegment(register, dataSegment);
+  cpu.cr0 = Cr0.pe | Cr0.et;
+  cpu.eip = LOAD_ADDRESS;
+  return machine;
+}
+
 /** Load a program. */
 export function runOurs(image: Uint8Array, engine: EngineName): Runner {
   const counter = new RoundCounter();
   let retired = 0;
   let perRound = 0;
-  const machine = new Machine({
-    physicalBytes: MEMORY_BYTES, engine, exitSelector,
+  const machine = createFlatMachine({
+    engine,
     ports: {
       read: () => 0,
       write: (port, _size, value) => {
@@ -31,10 +42,6 @@ export function runOurs(image: Uint8Array, engine: EngineName): Runner {
   });
   const { cpu, physical } = machine;
   physical.write(LOAD_ADDRESS, image);
-  cpu.setSegment(SegmentRegister.cs, codeSegment);
-  for (const register of [SegmentRegister.ss, SegmentRegister.ds, SegmentRegister.es]) cpu.setSegment(register, dataSegment);
-  cpu.cr0 = Cr0.pe | Cr0.et;
-  cpu.eip = LOAD_ADDRESS;
   return {
     results: () => [...counter.results],
     instructionsPerRound: () => perRound,

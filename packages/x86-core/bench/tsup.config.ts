@@ -2,11 +2,11 @@ import { defineConfig } from 'tsup';
 
 /* Benchmarks run bundled from source: no build of the packages is needed, and no test runner wraps the modules. */
 export default defineConfig({
-  entry: ['bench/interpreter.ts'],
+  entry: ['bench/interpreter.ts', 'bench/instructions.ts'],
   outDir: 'node_modules/.bench',
   format: ['esm'],
   target: 'es2022',
-  noExternal: [/^@lguest\//],
+  noExternal: [/^@lguest\//, '@defasm/core'],
   external: ['v86'],
   esbuildOptions(options) {
     options.conditions = ['@lguest/source'];
