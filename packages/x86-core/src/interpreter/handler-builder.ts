@@ -13,7 +13,8 @@ import { byteRegister } from '../reference.js';
 import { Access, Layout, Register, SegmentField, State } from '../state.js';
 import { conditionHolds } from '../semantics/flags-of.js';
 import { Op } from '../wasm/encoder.js';
-import type { Node, Output, Statement } from './node.js';
+import { ExpressionBuilder } from './expression-builder.js';
+import type { Node, Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 
 /** Operand kinds, sizes and memory form that share one handler. */
@@ -45,13 +46,12 @@ const plainMask = Access.present | Access.notSystem | Access.code | Access.expan
 const plain = Access.present | Access.notSystem;
 
 /** Builder<Node> for one shape. */
-export class HandlerBuilder implements PrivilegedBuilder<Node> {
+export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuilder<Node> {
   readonly size: number;
   /** Instructions with 16-bit addresses have no handlers. */
   readonly addressSize = 4;
   readonly #shape: Shape;
   readonly #record: number;
-  #list: Statement[] = [];
   #host: Node | undefined;
   #offset: Node | undefined;
   /** The flag words as this handler has set them. */
@@ -61,6 +61,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
 
   /** @param recordOffset where the record lies from Local.record: 0, or recordSize for the second of a fused pair */
   constructor(shape: Shape, recordOffset = 0) {
+    super();
     this.#shape = shape;
     this.size = shape.size;
     this.#record = recordOffset;
@@ -72,7 +73,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     const { execute, shortcut } = this.#shape.definition;
     (execute ?? shortcut)!(this);
     if (!this.ended) this.#finish();
-    return this.#list;
+    return this.list;
   }
 
   /**
@@ -83,7 +84,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     this.#prepare();
     this.#shape.definition.execute!(this);
     this.#branch(conditionHolds(this as Builder<Node>, condition), recordSize);
-    return this.#list;
+    return this.list;
   }
 
   /** The statements of this handler followed by those of another: the records lie behind each other. */
@@ -92,146 +93,20 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     this.#shape.definition.execute!(this);
     // from here on everything, slow paths included, is the second instruction's
     this.#advance();
-    return [...this.#list, ...new HandlerBuilder(next).build()];
-  }
-
-  // ── nodes ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #node(op: number, args: readonly Node[], wide = false, value = 0, read?: (out: Output) => void): Node {
-    for (const argument of args) argument.uses++;
-    const node: Node = { op, args, value, read, wide, uses: 0, local: -1 };
-    this.#list.push({ kind: 'value', node });
-    return node;
-  }
-
-  #read(read: (out: Output) => void): Node {
-    return this.#node(-1, [], false, 0, read);
-  }
-
-  #action(nodes: readonly Node[], emit: (out: Output) => void): void {
-    for (const node of nodes) node.uses++;
-    this.#list.push({ kind: 'action', emit });
-  }
-
-  imm(value: number): Node {
-    return { op: Op.i32Const, args: [], value: value | 0, read: undefined, wide: false, uses: 0, local: -1 };
-  }
-
-  /** A pure binary operation, folded when both sides are constant or one is neutral. */
-  #binary(op: number, a: Node, b: Node, fold: (x: number, y: number) => number): Node {
-    const aConstant = a.op === Op.i32Const;
-    const bConstant = b.op === Op.i32Const;
-    if (aConstant && bConstant) return this.imm(fold(a.value, b.value));
-    if (bConstant && b.value === 0 && zeroIsNeutral.has(op)) return a;
-    if (aConstant && a.value === 0 && zeroIsNeutralLeft.has(op)) return b;
-    if (op === Op.i32And && ((aConstant && a.value === 0) || (bConstant && b.value === 0))) return this.imm(0);
-    return this.#node(op, [a, b]);
-  }
-
-  add(a: Node, b: Node): Node { return this.#binary(Op.i32Add, a, b, (x, y) => x + y); }
-  sub(a: Node, b: Node): Node { return this.#binary(Op.i32Sub, a, b, (x, y) => x - y); }
-  mul(a: Node, b: Node): Node { return this.#binary(Op.i32Mul, a, b, Math.imul); }
-  and(a: Node, b: Node): Node { return this.#binary(Op.i32And, a, b, (x, y) => x & y); }
-  or(a: Node, b: Node): Node { return this.#binary(Op.i32Or, a, b, (x, y) => x | y); }
-  xor(a: Node, b: Node): Node { return this.#binary(Op.i32Xor, a, b, (x, y) => x ^ y); }
-  shl(a: Node, b: Node): Node { return this.#binary(Op.i32Shl, a, b, (x, y) => x << y); }
-  shr(a: Node, b: Node): Node { return this.#binary(Op.i32ShrU, a, b, (x, y) => x >>> y); }
-  sar(a: Node, b: Node): Node { return this.#binary(Op.i32ShrS, a, b, (x, y) => x >> y); }
-  rotl(a: Node, b: Node): Node { return this.#binary(Op.i32Rotl, a, b, (x, y) => (x << y) | (x >>> (32 - y))); }
-  clz(a: Node): Node { return this.#node(Op.i32Clz, [a]); }
-  ctz(a: Node): Node { return this.#node(Op.i32Ctz, [a]); }
-  popcount(a: Node): Node { return this.#node(Op.i32Popcnt, [a]); }
-  signExtend8(a: Node): Node { return this.#node(Op.i32Extend8S, [a]); }
-  signExtend16(a: Node): Node { return this.#node(Op.i32Extend16S, [a]); }
-  eq(a: Node, b: Node): Node { return this.#binary(Op.i32Eq, a, b, (x, y) => Number(x === y)); }
-  ne(a: Node, b: Node): Node { return this.#binary(Op.i32Ne, a, b, (x, y) => Number(x !== y)); }
-  isZero(a: Node): Node {
-    // a difference is zero when its sides are equal: one comparison instead of two operations
-    return a.op === Op.i32Sub ? this.#node(Op.i32Eq, a.args) : this.#node(Op.i32Eqz, [a]);
-  }
-  lessUnsigned(a: Node, b: Node): Node {
-    return this.#binary(Op.i32LtU, a, b, (x, y) => Number(x >>> 0 < y >>> 0));
-  }
-  lessSigned(a: Node, b: Node): Node {
-    const difference = this.#signOfSubtraction(a, b);
-    return difference ?? this.#binary(Op.i32LtS, a, b, (x, y) => Number(x < y));
-  }
-
-  /** SF != OF right after a 32-bit subtraction is one signed comparison of its operands. */
-  #signOfSubtraction(a: Node, b: Node): Node | undefined {
-    const { zero, addend, sum } = this.#flags;
-    if (!zero || !addend || !sum || b.op !== Op.i32Const || b.value !== 0 || a.op !== Op.i32Xor) return undefined;
-    if (zero.op !== Op.i32Sub || zero.args[0] !== sum || zero.args[1] !== addend || a.args[0] !== zero) return undefined;
-    return this.#node(Op.i32LtS, [sum, addend]);
-  }
-
-  select(condition: Node, yes: Node, no: Node): Node {
-    for (const node of [yes, no, condition]) node.uses++;
-    const node: Node = {
-      op: -1, args: [], value: 0, wide: false, uses: 0, local: -1,
-      read: (out) => {
-        out.push(yes);
-        out.push(no);
-        out.push(condition);
-        out.op(Op.select);
-      },
-    };
-    this.#list.push({ kind: 'value', node });
-    return node;
-  }
-
-  #wide(node: Node, signed: boolean): Node {
-    return this.#node(signed ? Op.i64ExtendI32S : Op.i64ExtendI32U, [node], true);
-  }
-
-  #wideConstant(value: number): Node {
-    return this.#node(-1, [], true, 0, (out) => {
-      out.op(Op.i64Const);
-      out.code.signed(value);
-    });
-  }
-
-  #mulHigh(a: Node, b: Node, signed: boolean): Node {
-    const product = this.#node(Op.i64Mul, [this.#wide(a, signed), this.#wide(b, signed)], true);
-    return this.#node(Op.i32WrapI64, [this.#node(Op.i64ShrU, [product, this.#wideConstant(32)], true)]);
-  }
-  mulHighSigned(a: Node, b: Node): Node { return this.#mulHigh(a, b, true); }
-  mulHighUnsigned(a: Node, b: Node): Node { return this.#mulHigh(a, b, false); }
-
-  /** Divisions that would fault go to the slow path, which faults. */
-  #divide(high: Node, low: Node, divisor: Node, signed: boolean): { quotient: Node; remainder: Node } {
-    const upper = this.#node(Op.i64Shl, [this.#wide(high, false), this.#wideConstant(32)], true);
-    const dividend = this.#node(Op.i64Or, [upper, this.#wide(low, false)], true);
-    const by = this.#wide(divisor, signed);
-    this.#slowIf(this.#node(Op.i32Eqz, [divisor]));
-    if (signed) {
-      // the one 64-bit quotient that WebAssembly traps on: -2^63 / -1; leave all of divisor -1 with a high half aside
-      this.#slowIf(this.and(this.eq(divisor, this.imm(-1)), this.eq(high, this.imm(1 << 31))));
-    } else this.#slowIf(this.#node(Op.i32GeU, [high, divisor]));
-    const quotient = this.#node(signed ? Op.i64DivS : Op.i64DivU, [dividend, by], true);
-    const narrow = this.#node(Op.i32WrapI64, [quotient]);
-    if (signed) this.#slowIf(this.#node(Op.i64Ne, [this.#wide(narrow, true), quotient]));
-    const remainder = this.#node(Op.i32WrapI64, [this.#node(signed ? Op.i64RemS : Op.i64RemU, [dividend, by], true)]);
-    return { quotient: narrow, remainder };
-  }
-  divideUnsigned(high: Node, low: Node, divisor: Node): { quotient: Node; remainder: Node } {
-    return this.#divide(high, low, divisor, false);
-  }
-  divideSigned(high: Node, low: Node, divisor: Node): { quotient: Node; remainder: Node } {
-    return this.#divide(high, low, divisor, true);
+    return [...this.list, ...new HandlerBuilder(next).build()];
   }
 
   // ── operands ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #field(op: number, field: number): Node {
-    return this.#read((out) => {
+    return this.read((out) => {
       out.get(Local.record);
       out.memory(op, this.#record + field);
     });
   }
 
   state(address: number): Node {
-    return this.#read((out) => {
+    return this.read((out) => {
       out.constant(0);
       out.memory(Op.i32Load, address);
     });
@@ -241,7 +116,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
   #loadFrom(address: Node, size: number): Node {
     const op = size === 4 ? Op.i32Load : size === 2 ? Op.i32Load16u : Op.i32Load8u;
     address.uses++;
-    return this.#read((out) => {
+    return this.read((out) => {
       out.push(address);
       out.memory(op, 0);
     });
@@ -249,7 +124,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
 
   #storeTo(address: Node, size: number, value: Node): void {
     const op = size === 4 ? Op.i32Store : size === 2 ? Op.i32Store16 : Op.i32Store8;
-    this.#action([address, value], (out) => {
+    this.action([address, value], (out) => {
       out.push(address);
       out.push(value);
       out.memory(op, 0);
@@ -284,21 +159,21 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     const field = (at: number): Node => this.#loadFrom(this.add(cache, this.imm(at)), 4);
     const needed = write ? Access.writable : 0;
     const access = this.and(field(SegmentField.access), this.imm(plainMask | needed));
-    this.#slowIf(this.ne(access, this.imm(plain | needed)));
+    this.unusual(this.ne(access, this.imm(plain | needed)));
     const limit = field(SegmentField.limit);
-    this.#slowIf(this.lessUnsigned(limit, offset));
-    if (size > 1) this.#slowIf(this.lessUnsigned(this.sub(limit, offset), this.imm(size - 1)));
+    this.unusual(this.lessUnsigned(limit, offset));
+    if (size > 1) this.unusual(this.lessUnsigned(this.sub(limit, offset), this.imm(size - 1)));
     return this.add(field(SegmentField.base), offset);
   }
 
   /** Address in the WebAssembly memory of `size` bytes at a linear address, or off to the miss path. */
   #translate(linear: Node, size: number, write: boolean): Node {
-    const table = this.#read((out) => out.get(write ? Local.writeTable : Local.readTable));
+    const table = this.read((out) => out.get(write ? Local.writeTable : Local.readTable));
     const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
     const odd = size === 1
       ? this.and(entry, this.imm(pageMask))
-      : this.#node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]);
-    this.#action([linear, odd], (out) => {
+      : this.node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]);
+    this.action([linear, odd], (out) => {
       out.push(linear);
       out.set(Local.address);
       out.push(odd);
@@ -307,8 +182,8 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     return this.xor(entry, linear);
   }
 
-  #slowIf(condition: Node): void {
-    this.#action([condition], (out) => {
+  unusual(condition: Node): void {
+    this.action([condition], (out) => {
       out.push(condition);
       out.branch(Op.brIf, Label.step);
     });
@@ -370,7 +245,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
   // ── flags ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #flag(name: 'zero' | 'sign' | 'addend' | 'sum'): Node {
-    return (this.#flags[name] ??= this.#read((out) => out.get(Local[name])));
+    return (this.#flags[name] ??= this.read((out) => out.get(Local[name])));
   }
   zeroWord(): Node { return this.#flag('zero'); }
   signWord(): Node { return this.#flag('sign'); }
@@ -379,7 +254,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
 
   #setFlag(name: 'zero' | 'sign' | 'addend' | 'sum', value: Node): void {
     this.#flags[name] = value;
-    this.#action([value], (out) => {
+    this.action([value], (out) => {
       out.push(value);
       out.set(Local[name]);
     });
@@ -399,27 +274,37 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
   eflags(): Node { return this.state(State.eflags); }
   setEflags(value: Node): void { this.#storeTo(this.imm(State.eflags), 4, value); }
 
+  override lessSigned(a: Node, b: Node): Node { return this.#signOfSubtraction(a, b) ?? super.lessSigned(a, b); }
+
+  /** SF != OF right after a 32-bit subtraction is one signed comparison of its operands. */
+  #signOfSubtraction(a: Node, b: Node): Node | undefined {
+    const { zero, addend, sum } = this.#flags;
+    if (!zero || !addend || !sum || b.op !== Op.i32Const || b.value !== 0 || a.op !== Op.i32Xor) return undefined;
+    if (zero.op !== Op.i32Sub || zero.args[0] !== sum || zero.args[1] !== addend || a.args[0] !== zero) return undefined;
+    return this.node(Op.i32LtS, [sum, addend]);
+  }
+
   // ── control ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   when(condition: Node, then: () => void, otherwise?: () => void): void {
     condition.uses++;
-    const outer = this.#list;
+    const outer = this.list;
     const flags = { ...this.#flags };
     const part = (body: (() => void) | undefined): Statement[] => {
-      this.#list = [];
+      this.list = [];
       this.#flags = { ...flags };
       body?.();
-      return this.#list;
+      return this.list;
     };
     const [yes, no] = [part(then), part(otherwise)];
-    this.#list = outer;
+    this.list = outer;
     // what a part set is not known to be so afterwards
     this.#flags = {};
-    this.#list.push({ kind: 'if', condition, yes, no });
+    this.list.push({ kind: 'if', condition, yes, no });
   }
 
   #eip(field: 'next' | 'target'): Node {
-    const base = this.#read((out) => out.get(Local.pageBase));
+    const base = this.read((out) => out.get(Local.pageBase));
     const here = this.add(base, this.#field(Op.i32Load16u, Field.offset));
     const next = this.add(here, this.#field(Op.i32Load8u, Field.length));
     return field === 'next' ? next : this.add(next, this.#field(Op.i32Load, Field.immediate));
@@ -431,12 +316,12 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
   /** Go on with the following record. */
   #finish(): void {
     this.#advance();
-    this.#action([], (out) => out.branch(Op.br, Label.top));
+    this.action([], (out) => out.branch(Op.br, Label.top));
     this.ended = true;
   }
 
   #advance(): void {
-    this.#action([], (out) => {
+    this.action([], (out) => {
       out.get(Local.record);
       out.constant(recordSize);
       out.op(Op.i32Add);
@@ -453,7 +338,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
 
   /** Leave for the code at an address, by one of the common paths that find it. */
   #goTo(eip: Node, path: typeof Label.lookup | typeof Label.link): void {
-    this.#action([eip], (out) => {
+    this.action([eip], (out) => {
       out.push(eip);
       out.set(Local.eip);
       if (path === Label.link && this.#record !== 0) {
@@ -470,17 +355,17 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
 
   /** Take a direct branch: by its link if it has one, else by its target address. */
   #follow(recordOffset: number): void {
-    const link = this.#read((out) => {
+    const link = this.read((out) => {
       out.get(Local.record);
       out.memory(Op.i32Load, recordOffset + Field.link);
     });
-    this.when(link, () => this.#action([link], (out) => {
+    this.when(link, () => this.action([link], (out) => {
       out.push(link);
       out.set(Local.record);
       out.branch(Op.br, Label.enter);
     }));
     const second = recordOffset === 0 ? this : new HandlerBuilder(this.#shape, recordOffset);
-    second.#list = this.#list;
+    second.list = this.list;
     second.#goTo(second.target(), Label.link);
     this.ended = true;
   }
@@ -492,7 +377,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
 
   #branch(condition: Node, recordOffset: number): void {
     this.when(condition, () => this.#follow(recordOffset));
-    this.#action([], (out) => {
+    this.action([], (out) => {
       out.get(Local.record);
       out.constant(recordOffset + recordSize);
       out.op(Op.i32Add);
@@ -516,10 +401,6 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
 
   // ── shortcuts of rare instructions ──────────────────────────────────────────────────────────────────────────────
 
-  unusual(condition: Node): void {
-    this.#slowIf(condition);
-  }
-
   setState(address: number, value: Node): void { this.#storeTo(this.imm(address), 4, value); }
 
   stackBytes(linear: Node, size: number, write: boolean): Node { return this.#translate(linear, size, write); }
@@ -527,7 +408,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
   systemBytes(linear: Node, size: number, write = false): Node {
     const table = this.imm(write ? Layout.tlbWriteSupervisor : Layout.tlbReadSupervisor);
     const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
-    this.#slowIf(this.#node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]));
+    this.unusual(this.node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]));
     return this.xor(entry, linear);
   }
 
@@ -542,7 +423,7 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
     const table = (local: number, address: number, userTable: number, supervisorTable: number): void => {
       const base = this.select(user, this.imm(userTable), this.imm(supervisorTable));
       this.setState(address, base);
-      this.#action([base], (out) => {
+      this.action([base], (out) => {
         out.push(base);
         out.set(local);
       });
@@ -553,12 +434,9 @@ export class HandlerBuilder implements PrivilegedBuilder<Node> {
   }
 
   raise(): void {
-    this.#action([], (out) => out.branch(Op.br, Label.step));
+    this.action([], (out) => out.branch(Op.br, Label.step));
   }
 }
-
-const zeroIsNeutral = new Set<number>([Op.i32Add, Op.i32Sub, Op.i32Or, Op.i32Xor, Op.i32Shl, Op.i32ShrU, Op.i32ShrS]);
-const zeroIsNeutralLeft = new Set<number>([Op.i32Add, Op.i32Or, Op.i32Xor]);
 
 /** Byte address of a general register's part. */
 export function registerAddress(register: number, size: number): number {
