@@ -5,7 +5,7 @@
  * to keep, and which to give up for a new one, was measured: see bench/ and the README.
  */
 import type { Replacement } from './interfaces.js';
-import { NO_SLOT } from './shadow-tables.js';
+import { NO_SLOT } from './shadow-directories.js';
 
 const FREE = -1;
 

@@ -3,13 +3,9 @@
  *
  * The Guest writes page tables as if the CPU read them. We read them instead, when we have to, one entry at a time, and
  * believe nothing: every frame number is checked against guest memory before it is followed or passed on.
- *
- * A Guest may use two forms. Two levels: a page of 1024 directory entries for 4 MiB each, and tables of 1024 entries of
- * 4 bytes. PAE: four entries at the top, each for a page of 512 directory entries for 2 MiB, and tables of 512 entries
- * of 8 bytes. In our terms both are the same: four *quarters* of the 4 GiB, each divided into *regions*; a region is
- * what one page table covers.
  */
 import { DIRECTORY_FLAGS, Entry, FLAGS_MASK, FRAME_MASK, hex, isBadEntry, PAGE_SHIFT, PAGE_SIZE } from './entries.js';
+import { QUARTER_SHIFT, QUARTERS } from './form.js';
 import type { GuestMemory } from './interfaces.js';
 
 const { present } = Entry;
@@ -19,19 +15,14 @@ export const BAD_ENTRY = -1;
 
 const ENTRY_BYTES = 4;
 const PAE_ENTRY_BYTES = 8;
-const PAE_TOP_ENTRIES = 4;
 /** Bytes of a PAE top level, and its alignment (SDM volume 3, 4.4.1). */
-const PAE_TOP_BYTES = PAE_TOP_ENTRIES * PAE_ENTRY_BYTES;
-const QUARTER_SHIFT = 30;
+const PAE_TOP_BYTES = QUARTERS * PAE_ENTRY_BYTES;
 
 /** Where an entry lies that did not come from memory. */
 export const NOWHERE = -1;
 
 const NO_PAGE = -1;
 const BAD_PAGE = -2;
-
-/** log2 of the bytes one page table covers. */
-export const regionShift = (pae: boolean): number => (pae ? 21 : 22);
 
 /** A reader of the Guest's page tables. Where an entry was found is left in fields: a walk allocates nothing. */
 export class GuestTables {

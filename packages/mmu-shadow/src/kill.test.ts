@@ -56,6 +56,7 @@ describe('a Guest is killed for', () => {
     ['SET_PTE at the last page, even to forget', twoLevel, (world) => world.mmu.setPte(TOP, -1, 0), /address 0xffffffff lies in the Switcher window/],
     ['SET_PGD one past the end', twoLevel, (world) => world.mmu.setPgd(TOP, 1024), /^page directory 0x1000 has no entry 1024: there are 1024$/],
     ['SET_PGD of a negative entry', twoLevel, (world) => world.mmu.setPgd(TOP, -1), /has no entry 4294967295/],
+    ['SET_PGD past the end in linear mode', () => new World(), (world) => world.mmu.setPgd(TOP, 1024), /^page directory 0x1000 has no entry 1024: there are 1024$/],
     ['SET_PMD with two levels', twoLevel, (world) => world.mmu.setPmd(TOP, 0), /^middle-level page 0x1000 in page tables that have two levels$/],
     ['a stack in the Switcher window', twoLevel, (world) => world.mmu.pinPage(WINDOW + 0x2fff), /^stack page 0xfffe1fff lies in the Switcher window/],
     ['a kernel that begins in the Switcher window', () => new World(), (world) => {

@@ -3,9 +3,9 @@
  */
 import { hex, PAGE_SIZE, PAGE_WORDS } from './entries.js';
 import { MmuShadowError } from './error.js';
-import { regionShift } from './guest-tables.js';
+import { PAE } from './form.js';
 import type { ShadowOptions } from './interfaces.js';
-import { MAX_SLOTS } from './shadow-tables.js';
+import { MAX_SLOTS } from './shadow-directories.js';
 
 /** Directories kept when nothing else is said: see the README for how it was chosen. */
 export const DEFAULT_DIRECTORIES = 64;
@@ -40,7 +40,7 @@ export function checkOptions(options: ShadowOptions, directories: number, maxFra
     bad(`directories is ${directories}; it must be a whole number from 1 to ${MAX_SLOTS}.`);
   }
   const most = Math.min(maxFrames, frames.available);
-  const windowTables = Math.ceil((2 ** 32 - switcher.base) / 2 ** regionShift(true));
+  const windowTables = Math.ceil((2 ** 32 - switcher.base) / 2 ** PAE.regionShift);
   const needed = MINIMUM_FRAMES + 2 * (windowTables - 1);
   if (most < needed) {
     throw new MmuShadowError('too-few-frames', `Shadow page tables need ${needed} frames at least; there are ${most}.`);

@@ -229,6 +229,20 @@ describe.each(['two-level', 'PAE'] as const)('%s', (form) => {
     expect(guest.requests).toEqual([`page ${page(39).toString(16)}`]);
   });
 
+  it('says how much there was to go through', () => {
+    const { stats } = guest.mmu;
+    for (let i = 0; i < 40; i++) guest.set(TEXT + i * 4096, 9, USER);
+    for (let i = 0; i < 40; i++) guest.access(TEXT + i * 4096);
+    const before = stats.looks;
+    guest.mmu.setPte(TOP, TEXT, 0);
+    expect(stats.looks).toBe(before);
+    guest.mmu.flushUser();
+    expect(stats.looks - before).toBeGreaterThanOrEqual(40);
+    const flushed = stats.looks;
+    guest.mmu.flushAll();
+    expect(stats.looks - flushed).toBeGreaterThanOrEqual(form === 'PAE' ? 2048 : 1024);
+  });
+
   it('a directory entry set to what it was leaves what is still right', () => {
     guest.set(TEXT, 9, USER);
     guest.set(TEXT + 4096, 10, USER);

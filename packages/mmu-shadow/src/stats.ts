@@ -21,12 +21,14 @@ export interface ShadowStats {
   tablesReclaimed: number;
   flushUser: number;
   flushAll: number;
+  /** Entries gone through by flushes and the like: what calls cost beyond a constant, and who asks should pay for. */
+  looks: number;
 }
 
 /** All counters at 0. */
 export function newStats(): ShadowStats {
   return {
     faults: 0, filled: 0, reflected: 0, setPte: 0, setPteEntered: 0, newPageTable: 0, directoryHits: 0,
-    directoriesReplaced: 0, directoriesReclaimed: 0, tablesReclaimed: 0, flushUser: 0, flushAll: 0,
+    directoriesReplaced: 0, directoriesReclaimed: 0, tablesReclaimed: 0, flushUser: 0, flushAll: 0, looks: 0,
   };
 }
