@@ -72,11 +72,12 @@ function returnBuffers() {
   if (returned) queueKick(consoleInput);
 }
 
-// Control-C ends the program that somebody waits for by number: the one in the foreground.
+// Control-C ends the program that a shell (a child of init) waits for by number: the one in the foreground.
 function interruptForeground() {
   for (var i = 1; i < MAX_TASKS; i++) {
     var task = taskAt(i);
     if (task->state != BLOCKED || task->waitsFor == 0) continue;
+    if (task->parent == 0 || task->parent->pid != INIT_PID) continue;
     var child = findTask(task->waitsFor);
     if (child == 0) continue;
     killTask(child);

@@ -16,10 +16,11 @@ const SECOND = 1000000000;
 const LONGEST_REST = 4000;               // milliseconds that fit into a word of nanoseconds
 const NEVER = 0xffffffff;
 
-var bootSeconds, clockTicks, ticking, stampAtInterrupt, nowSeconds, nowNanoseconds;
+var bootSeconds, bootNanoseconds, clockTicks, ticking, stampAtInterrupt, nowSeconds, nowNanoseconds;
 
 function clockStart() {
   bootSeconds = load32(lguestData + LguestDataOffset_timeSeconds);
+  bootNanoseconds = load32(lguestData + LguestDataOffset_timeNanoseconds);
   stampAtInterrupt = timestamp();
 }
 
@@ -40,7 +41,7 @@ function clockRead() {
 
 function clockNow() {
   clockRead();
-  return (nowSeconds - bootSeconds) * 1000 + nowNanoseconds / MILLISECOND;
+  return (nowSeconds - bootSeconds) * 1000 + nowNanoseconds / MILLISECOND - bootNanoseconds / MILLISECOND;
 }
 
 function clockRun() {

@@ -8,7 +8,9 @@ import { source } from '../language/b.js';
 
 /** frameAllocate() gives a zeroed frame's physical address, or 0. */
 export const frames = source('frames')`
-var memoryBytes, directBytes, firstManaged, firstFresh, freeList, framesFree, frameUses;
+const RESERVE = 16;        // frames that only init gets: it must be able to start a new shell
+
+var outOfMemory, memoryBytes, directBytes, firstManaged, firstFresh, freeList, framesFree, frameUses;
 
 function physicalOf(address) { return address - KERNEL_BASE; }
 function virtualOf(address) { return address + KERNEL_BASE; }
@@ -28,11 +30,15 @@ function framesStart() {
 
 function usesOf(frame) { return frameUses + frame / PAGE_SIZE; }
 
+// With outOfMemory set, the answer is 0 because there was none, which whoever asked for a program may want to say.
 function frameAllocate() {
+  if (framesFree == 0 || (framesFree <= RESERVE && current->pid != INIT_PID)) {
+    outOfMemory = 1;
+    return 0;
+  }
   var frame = freeList;
   if (frame != 0) freeList = load32(virtualOf(frame));
   else {
-    if (firstFresh == directBytes) return 0;
     frame = firstFresh;
     firstFresh += PAGE_SIZE;
   }

@@ -9,11 +9,12 @@ import { source } from '../language/b.js';
 /** The names of all system calls; the number is the place in the list. The little language knows them as SYS_name. */
 export const systemCallNames = [
   'exit', 'write', 'read', 'fork', 'wait', 'getpid', 'yield', 'sleep', 'kill', 'clock', 'release', 'proc', 'shutdown', 'crash',
-  'reap', 'interrupts', 'sectors', 'readblock', 'writeblock',
+  'reap', 'interrupts', 'sectors', 'readblock', 'writeblock', 'getppid',
 ] as const;
 
 /** The functions behind them, named sysExit and so on; argument order as in the registers. */
 export const systemCalls = source('system calls')`
+const MOST_INTERRUPTS = 1024;          // the kernel is not preempted
 bytes ioPage[PAGE_SIZE], nameBuffer[32];
 var systemCalls, syscallTable[64], syscallCount, ioBusy;
 
@@ -56,6 +57,8 @@ function sysFork(name, b, c) {
 function sysReap(a, b, c) { return reapTask(); }
 function sysWait(pid, b, c) { return waitTask(pid); }
 function sysGetpid(a, b, c) { return current->pid; }
+// 0 when the parent is gone.
+function sysGetppid(a, b, c) { return current->parent == 0 ? 0 : current->parent->pid; }
 function sysYield(a, b, c) { schedule(); return 0; }
 
 function sysSleep(milliseconds, b, c) {
@@ -109,6 +112,7 @@ function sysCrash(kind, b, c) { return crash(kind); }
 
 // Make so many device interrupts: empty console output, with the interrupt we usually decline.
 function sysInterrupts(count, b, c) {
+  if (count > MOST_INTERRUPTS) return ~0;
   queueInterrupts(consoleOutput, 1);
   for (var i = 0; i < count; i++) {
     queueOffer(consoleOutput, queueAdd(consoleOutput, physicalOf(ioPage), 0, 0, ~0));

@@ -35,6 +35,7 @@ function handleTrap(frame) {
   var address = load32(lguestData + LguestDataOffset_cr2);
   if (vector == PAGE_FAULT) {
     current->faults++;
+    outOfMemory = 0;
     if (resolveFault(address, frame->frameError)) return;
   }
   var eip = frame->frameEip;
@@ -45,7 +46,8 @@ function handleTrap(frame) {
 
 function killProgram(frame, vector, address) {
   programsKilled++;
-  print("[%d %s] killed: %s", current->pid, current + offset_name, exceptionName(vector));
+  var why = vector == PAGE_FAULT && outOfMemory ? "out of memory, page fault" : exceptionName(vector);
+  print("[%d %s] killed: %s", current->pid, current + offset_name, why);
   if (vector == PAGE_FAULT) print(" at 0x%08x", address);
   print(", eip 0x%08x, error %d\n", frame->frameEip, frame->frameError);
   killTask(current);

@@ -179,7 +179,7 @@ function child() {
   return 1;
 }
 
-function needsProcess(name) { return sameText(name, "sleep") || sameText(name, "spin") || sameText(name, "fault"); }
+function needsProcess(name) { return sameText(name, "sleep") || sameText(name, "spin") || sameText(name, "fault") || sameText(name, "bench"); }
 
 // Commands the shell does itself. 1 when it was one.
 function builtin() {
@@ -225,7 +225,7 @@ function run() {
     if (!child()) builtin();
     systemCall(SYS_exit, 0, 0, 0);
   } else if (background) printf("[%d] %s\n", pid, word(0));
-  else systemCall(SYS_wait, pid, 0, 0);
+  else if (systemCall(SYS_wait, pid, 0, 0) == 0 && sameText(word(0), "bench")) warm = 1;
 }
 
 // Tell of background processes that have ended.
