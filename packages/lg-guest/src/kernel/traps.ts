@@ -5,10 +5,6 @@
  * ends the program. The kernel's own ends everything: there is nobody else to go on.
  */
 import { source } from '../language/b.js';
-import { frameFields } from '../shim/frame.js';
-
-/** struct Frame, as the entry code makes it. */
-export const frameStruct = { name: 'frame', text: `struct Frame { ${frameFields.join(', ')} }` };
 
 /** handleTrap(frame). */
 export const traps = source('traps')`
