@@ -10,7 +10,7 @@ export type LguestErrorCode =
   | 'bad-option'
   /** A virtual irq number outside 0..31. */
   | 'bad-irq'
-  /** runSlice() was called from inside runSlice() (for instance from a device hook or a trace listener). */
+  /** runSlice() or dispose() was called from inside runSlice() (for instance from a device hook or a trace listener). */
   | 'busy'
   /** The Lguest was disposed of. */
   | 'disposed';

@@ -40,6 +40,7 @@ export class FakeCpu implements GuestCpu {
   cr0 = 0;
   cr2 = 0;
   retired = 0;
+  interruptible = true;
   kicks = 0;
   readonly deliveries = new Uint32Array(256);
   readonly segments: SegmentImage[] = Array.from({ length: 8 }, () => flatSegment(GUEST_KERNEL_DS, FLAT_GUEST_DATA));
@@ -69,6 +70,7 @@ export class FakeMmu implements GuestMmu {
   /** Virtual page → physical page, where they differ. */
   readonly moved = new Map<number, number>();
   readonly calls: string[] = [];
+  readonly stats = { looks: 0 };
   fills = true;
   pins = true;
   demandPage(address: number, errorCode: number): boolean { this.calls.push(`demandPage ${address} ${errorCode}`); return this.fills; }

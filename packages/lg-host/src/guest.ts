@@ -73,6 +73,8 @@ export class Guest {
   hypercallPending = false;
   /** The next slot of the asynchronous ring to look at. */
   nextAsync = 0;
+  /** Ticks of work that was done for the Guest and is not on its bill yet. */
+  debt = 0;
   /** A NOTIFY waits for the Launcher. */
   notifyPending = false;
   notifyAddress = 0;

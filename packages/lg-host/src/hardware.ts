@@ -33,6 +33,8 @@ export interface GuestCpu {
   cr0: number;
   cr2: number;
   readonly cpl: number;
+  /** False in the one instruction after a load of ss, where hardware takes no interrupt (SDM volume 3, 6.8.3). */
+  readonly interruptible: boolean;
   /** Instructions retired since reset. */
   readonly retired: number;
   /** How often the CPU delivered each vector itself, through a gate that does not exit. */
@@ -54,6 +56,8 @@ export interface MachineMemory {
 
 /** Shadow page tables. */
 export interface GuestMmu {
+  /** `looks` grows by the entries that were gone through: what calls cost beyond a constant. */
+  readonly stats: { readonly looks: number };
   /** Above it all page directories are alike. */
   kernelAddress: number;
   demandPage(address: number, errorCode: number): boolean;

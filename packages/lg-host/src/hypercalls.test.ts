@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as abi from './abi/index.js';
 import { FAKE_DATA, FAKE_LIMIT, fakeGuest, gate, initializedGuest, writeGuestData, type FakeMemory } from './fakes.test-support.js';
 import type { Guest } from './guest.js';
-import { doHypercalls } from './hypercalls.js';
+import { doHypercalls, MOST_LOOKS_AT_ONCE, RING_CALL_PRICE } from './hypercalls.js';
 import { TRAP_GATE } from './idt.js';
 import type { TraceEvent } from './trace.js';
 
@@ -245,6 +245,32 @@ describe('the asynchronous ring', () => {
     guest.notifyPending = false;
     doHypercalls(guest);
     expect(mmu.calls).toEqual(['setPgd 1 1', 'setPgd 2 2']);
+    expect(guest.hypercallPending).toBe(false);
+  });
+
+  it('has nothing else but 0xff for a free slot', () => {
+    const { guest, data, mmu } = initializedGuest();
+    queue(data, 0, abi.LHCALL_SET_PGD, 1, 10);
+    data.setHcallStatus(0, 1);
+    hypercall(guest, abi.LHCALL_FLUSH_ASYNC);
+    expect(mmu.calls).toEqual(['setPgd 1 10']);
+  });
+
+  it('rests when its calls have been too much work, and goes on from there', () => {
+    const { guest, data, mmu } = initializedGuest();
+    for (let slot = 0; slot < 6; slot++) queue(data, slot, abi.LHCALL_FLUSH_TLB, 1);
+    mmu.flushAll = () => {
+      mmu.calls.push('flushAll');
+      mmu.stats.looks += MOST_LOOKS_AT_ONCE / 2;
+    };
+    hypercall(guest, abi.LHCALL_SET_PGD, 2, 2);
+    expect(mmu.calls).toEqual(['flushAll', 'flushAll']);
+    expect([guest.hypercallPending, guest.nextAsync, guest.debt]).toEqual([true, 2, 2 * RING_CALL_PRICE]);
+    doHypercalls(guest);
+    doHypercalls(guest);
+    expect(guest.hypercallPending).toBe(true);
+    doHypercalls(guest);
+    expect(mmu.calls.slice(4)).toEqual(['flushAll', 'flushAll', 'setPgd 2 2']);
     expect(guest.hypercallPending).toBe(false);
   });
 

@@ -26,9 +26,14 @@ const WORD = 4;
 export const NO_LGUEST_SUPPORT =
   'before LGUEST_INIT: the kernel does not seem to have lguest support (CONFIG_LGUEST_GUEST=y is needed)';
 
+/** Ticks of a call taken from the ring: it costs no exit, but work all the same. */
+export const RING_CALL_PRICE = 64;
+/** When calls from the ring have made the page tables go through this many entries, the rest of the ring waits: some milliseconds. */
+export const MOST_LOOKS_AT_ONCE = 1_000_000;
+
 /**
- * Carry out the hypercall in the registers, after those in the ring. It stays pending when the ring ended in a NOTIFY:
- * the Launcher comes first, then we are called again.
+ * Carry out the hypercall in the registers, after those in the ring. It stays pending when the ring is not empty yet:
+ * because of a NOTIFY, for which the Launcher comes first, or because it was enough for one go. Then we are called again.
  */
 export function doHypercalls(guest: Guest): void {
   const { regs } = guest.cpu;
@@ -37,8 +42,7 @@ export function doHypercalls(guest: Guest): void {
     initialize(guest, regs[Register.eax]! >>> 0, regs[Register.ebx]! >>> 0);
     return;
   }
-  doAsyncHypercalls(guest, guest.data);
-  if (guest.notifyPending || guest.dead !== undefined) return;
+  if (!doAsyncHypercalls(guest, guest.data)) return;
   guest.hypercallPending = false;
   doHypercall(
     guest, regs[Register.eax]! >>> 0, regs[Register.ebx]! >>> 0, regs[Register.ecx]! >>> 0, regs[Register.edx]! >>> 0,
@@ -51,20 +55,25 @@ export function doHypercalls(guest: Guest): void {
  *
  * Sixty-four slots with a status byte each. The Guest fills the slots in turn and marks them; we remember where we
  * stopped, go on from there until a slot is free, and free each one as it is done. One round at most: a Guest that
- * marks slots from another slot's effect cannot keep us here.
+ * marks slots from another slot's effect cannot keep us here. And sixty-four calls can be a lot: flushing large page
+ * tables once takes milliseconds. So when that happens we stop, and whoever runs the Guest can look at the clock.
  */
-function doAsyncHypercalls(guest: Guest, data: LguestData): void {
+function doAsyncHypercalls(guest: Guest, data: LguestData): boolean {
+  const { stats } = guest.mmu;
+  const enough = stats.looks + MOST_LOOKS_AT_ONCE;
   for (let i = 0; i < LHCALL_RING_SIZE; i++) {
     const slot = guest.nextAsync;
-    if (data.hcallStatus(slot) === LHCALL_SLOT_FREE) return;
+    if (data.hcallStatus(slot) === LHCALL_SLOT_FREE) break;
     guest.nextAsync = (slot + 1) % LHCALL_RING_SIZE;
     doHypercall(
       guest, data.hcallArgument(slot, 0), data.hcallArgument(slot, 1), data.hcallArgument(slot, 2),
       data.hcallArgument(slot, 3), data.hcallArgument(slot, 4), true,
     );
     data.setHcallStatus(slot, LHCALL_SLOT_FREE);
-    if (guest.notifyPending || guest.dead !== undefined) return;
+    guest.debt += RING_CALL_PRICE;
+    if (guest.notifyPending || guest.dead !== undefined || stats.looks >= enough) return false;
   }
+  return true;
 }
 
 /*H:120

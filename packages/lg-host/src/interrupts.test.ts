@@ -71,6 +71,17 @@ describe('delivering an interrupt', () => {
     },
   );
 
+  it('waits until the instruction after a load of ss is over, unless the Guest sleeps', () => {
+    const { guest, cpu, data } = readyGuest();
+    cpu.interruptible = false;
+    setInterrupt(guest, 1);
+    tryDeliverInterrupt(guest, 1);
+    expect([cpu.eip, guest.pendingIrqs, data.irqPending]).toEqual([0x1000, 2, 0]);
+    guest.halted = true;
+    tryDeliverInterrupt(guest, 1);
+    expect(cpu.eip >>> 0).toBe(HANDLER + 1);
+  });
+
   it('wakes a halted Guest, with interrupts on again whatever the word said', () => {
     const { guest, cpu, data, memory } = readyGuest();
     guest.halted = true;
@@ -109,6 +120,7 @@ describe('delivering an interrupt', () => {
   it('keeps an interrupt without a handler, but stores the time', () => {
     const { guest, cpu, data, idt, counters } = readyGuest();
     idt.load(35, 0, 0);
+    data.irqPending = 0x200;
     setInterrupt(guest, 3);
     tryDeliverInterrupt(guest, 3);
     expect(cpu.eip).toBe(0x1000);
@@ -116,6 +128,8 @@ describe('delivering an interrupt', () => {
     expect(data.timeSeconds).toBe(1_700_000_000);
     expect(data.irqEnabled).toBe(0x200);
     expect(counters.interrupts[3]).toBe(0);
+    // to ask for it would change nothing: as far as the Guest is concerned nothing else waits
+    expect(data.irqPending).toBe(0);
   });
 
   it('delivers irq 31', () => {

@@ -3,7 +3,8 @@
  *
  * A device or the clock raises an irq: that sets a bit. Before each entry to the Guest we look at the lowest bit the
  * Guest has not blocked, and try to deliver it. Trying may fail: the Guest may have interrupts disabled (then we leave
- * a note in irq_pending, so that it knows to ask when it enables them), or be in the middle of its own iret.
+ * a note in irq_pending, so that it knows to ask when it enables them), be in the middle of its own iret, or between the
+ * two halves of changing its stack.
  */
 import { FIRST_EXTERNAL_VECTOR, LGUEST_IRQS, X86_EFLAGS_IF } from './abi/segments.js';
 import type { Guest } from './guest.js';
@@ -32,6 +33,8 @@ export function inNoirqRange(guest: Guest): boolean {
 export function tryDeliverInterrupt(guest: Guest, irq: number): void {
   const { data } = guest;
   if (data === undefined || inNoirqRange(guest)) return;
+  // a budget may end where hardware would let no interrupt in: after a load of ss, before that of esp
+  if (!guest.halted && !guest.cpu.interruptible) return;
 
   if (guest.halted) {
     // an interrupt ends the sleep, and the Guest slept with interrupts enabled, whatever the word says

@@ -214,6 +214,35 @@ describe('interrupts of devices', () => {
     expect(machine.physical.read32(RESULT)).toBe(0);
   });
 
+  it('reach a Guest that runs at its next instruction', () => {
+    const device = 0x30_0000;
+    const machine = machineFor({
+      guestPages: GUEST_PAGES, hostPages: 256, engine: 'interpreter',
+      devices: [{ base: device, length: 4096, read: () => 0, write: () => guest.raiseIrq(3) }],
+    });
+    const { guest, physical } = testGuest(assemble(init + paging + stack + setGate(0x23, 'device', INTERRUPT) +
+      `movl $0x200, ${DATA}\n movl $1, ${device}\n again: incl ${RESULT}\n jmp again\n device: ${shutdown('bye')} ${text('bye', 'interrupted')}`), { machine });
+    expect(runToStop(guest)).toMatchObject({ kind: 'shutdown', message: 'interrupted' });
+    expect(physical.read32(RESULT)).toBeLessThanOrEqual(1);
+  });
+
+  it.each(['reference', 'interpreter'] as const)('never come between a load of ss and the next instruction (%s)', (engine) => {
+    const { guest, physical } = testGuest(assemble(init + paging + stack + setGate(0x23, 'device', INTERRUPT) +
+      `mov %ss, %eax\n again: movl $0x200, ${DATA}\n mov %eax, %ss\n mov $${KERNEL_STACK}, %esp\n nop\n jmp again\n device: movl $0x200, ${DATA}\n iret\n`), { engine });
+    const at = new Set<number>();
+    guest.onTrace = (event) => {
+      if (event.type === 'interrupt') at.add(event.eip);
+    };
+    guest.runSlice(10_000);
+    for (let i = 0; i < 1000; i++) {
+      if (i % 11 === 0) guest.raiseIrq(3);
+      guest.runSlice(1);
+    }
+    expect(at.size).toBeGreaterThan(3);
+    // mov $imm32, %esp begins with 0xbc
+    expect([...at].map((eip) => physical.read8(eip))).not.toContain(0xbc);
+  });
+
   it('have numbers from 0 to 31', () => {
     const { guest } = run(source);
     for (const irq of [-1, 32, 1.5]) expect(() => guest.raiseIrq(irq)).toThrow(/no virtual irq/);
@@ -309,6 +338,31 @@ describe('slices', () => {
     guest.runSlice(1000);
     expect(error).toMatchObject({ code: 'busy' });
   });
+
+  it('cannot be pulled from under a Guest', () => {
+    const { guest } = testGuest(assemble(init + hypercall(abi.LHCALL_NOTIFY, 0x5000)));
+    let error: unknown;
+    guest.onNotify(0x5000, () => {
+      try {
+        guest.dispose();
+      } catch (caught) {
+        error = caught;
+      }
+    });
+    guest.runSlice(10_000);
+    expect(error).toMatchObject({ code: 'busy' });
+    guest.dispose();
+  });
+
+  it('are numbers of ticks', () => {
+    const { guest } = testGuest(assemble('spin: jmp spin'));
+    for (const ticks of [Number.NaN, -1]) expect(() => guest.runSlice(ticks)).toThrow(/ticks; it must be/);
+    guest.runSlice(1000);
+    const before = guest.cpu.retired;
+    guest.runSlice(0.5);
+    guest.runSlice(10.9);
+    expect(guest.cpu.retired - before).toBe(10);
+  });
 });
 
 describe('two runs', () => {
@@ -346,6 +400,7 @@ describe('wrong calls', () => {
     expect(codeOf({ syscallVector: 256 })).toBe('bad-option');
     expect(codeOf({ tscKhz: -1 })).toBe('bad-option');
     expect(codeOf({ sliceInstructions: 0 })).toBe('bad-option');
+    expect(codeOf({ sliceInstructions: 1.5 })).toBe('bad-option');
     expect(codeOf({ guestPages: 0 })).toBe('bad-option');
     expect(() => machineFor({ guestPages: 10, hostPages: 3 })).toThrow(/hostPages is 3/);
     expect(() => machineFor({ guestPages: 1 << 20 })).toThrow(/guestPages is 1048576/);

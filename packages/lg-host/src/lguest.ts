@@ -79,7 +79,7 @@ export class Lguest {
   readonly #timers: TimerQueue;
   readonly #stopwatch: (() => number) | undefined;
   readonly #slice: number;
-  readonly #state: LoopState = { ticks: 0, sinceLook: 0, running: false, ranFrom: 0 };
+  readonly #state: LoopState = { ticks: 0, looks: 0, sinceLook: 0, running: false, ranFrom: 0 };
   readonly #notify = { kind: 'notify' as const, address: 0 };
   readonly #halted = { kind: 'halted' as const, wakeAt: undefined as bigint | undefined };
   readonly #look: () => void;
@@ -141,12 +141,15 @@ export class Lguest {
 
   /**
    * Run the Guest until there is something for the caller to do, for at most `maxTicks` ticks. Without a number, the
-   * slice of the options is spent over several calls: NOTIFYs in between do not renew it.
-   * @throws LguestError 'busy' from inside a slice, 'disposed' after dispose().
+   * slice of the options is spent over several calls: NOTIFYs in between do not renew it. A hypercall is always finished,
+   * so a slice may end later than it should by what the dearest one costs.
+   * @throws LguestError 'busy' from inside a slice, 'disposed' after dispose(), 'bad-option' when `maxTicks` is no number of ticks.
    */
   runSlice(maxTicks?: number): HostExit {
     if (this.#inside) throw new LguestError('busy', 'runSlice() was called while the Guest runs; wait for it to return.');
     if (this.#disposed) throw new LguestError('disposed', 'runSlice() was called on an Lguest that was disposed of.');
+    const budget = maxTicks === undefined ? this.#left : Math.floor(maxTicks);
+    if (!(budget >= 0)) throw new LguestError('bad-option', `runSlice() was given ${maxTicks} ticks; it must be a number from 0 up.`);
     const guest = this.#guest;
     const state = this.#state;
     const stopwatch = this.#stopwatch;
@@ -158,10 +161,11 @@ export class Lguest {
     try {
       state.sinceLook = 0;
       this.#look();
-      const stop = runGuest(guest, state, maxTicks ?? this.#left, this.#look, stopwatch);
+      const stop = runGuest(guest, state, budget, this.#look, stopwatch);
       return this.#exit(stop, state.ticks - ticksBefore, maxTicks === undefined);
     } finally {
       this.#inside = false;
+      state.running = false;
       if (stopwatch !== undefined) {
         this.counters.hostMilliseconds += stopwatch() - started - (this.counters.guestMilliseconds - guestBefore);
       }
@@ -212,7 +216,7 @@ export class Lguest {
   }
 
   /**
-   * Instructions retired plus a fixed price for each exit to the Host. It depends on nothing but the Guest, and a Guest
+   * Instructions retired plus a fixed price for each exit to the Host, and one for what was done there besides. It depends on nothing but the Guest, and a Guest
    * cannot keep it from moving on: what virtual time should be made of. It also moves while the Guest runs, so a clock
    * made of it can serve as its time-stamp counter.
    */
@@ -229,8 +233,12 @@ export class Lguest {
     this.#guest.onTrace = listener;
   }
 
-  /** Give back every frame and timer. The counters can still be read. */
+  /**
+   * Give back every frame and timer. The counters can still be read.
+   * @throws LguestError 'busy' from inside a slice.
+   */
   dispose(): void {
+    if (this.#inside) throw new LguestError('busy', 'dispose() was called while the Guest runs; wait for runSlice() to return.');
     if (this.#disposed) return;
     this.#disposed = true;
     this.#guest.clock.stop();
@@ -279,8 +287,8 @@ function checkOptions(options: LguestOptions): void {
   if (!Number.isInteger(tscKhz) || tscKhz < 0 || tscKhz >= 2 ** 32) {
     throw new LguestError('bad-option', `tscKhz is ${tscKhz}; it must be a whole number of 32 bits, or 0.`);
   }
-  if (!(sliceInstructions >= 1)) {
-    throw new LguestError('bad-option', `sliceInstructions is ${sliceInstructions}; it must be at least 1.`);
+  if (!Number.isInteger(sliceInstructions) || sliceInstructions < 1) {
+    throw new LguestError('bad-option', `sliceInstructions is ${sliceInstructions}; it must be a whole number of at least 1.`);
   }
 }
 

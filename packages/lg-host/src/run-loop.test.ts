@@ -14,7 +14,7 @@ const SHUTDOWN = 4;
 function setUp() {
   const made = initializedGuest();
   made.data.irqEnabled = 0x200;
-  const state: LoopState = { ticks: 0, sinceLook: 0, running: false, ranFrom: 0 };
+  const state: LoopState = { ticks: 0, looks: 0, sinceLook: 0, running: false, ranFrom: 0 };
   const exit = (reason: number, retired: number, vector = 0, set?: () => void) => (): CpuExit => {
     made.cpu.retired += retired;
     set?.();
@@ -101,6 +101,48 @@ describe('the run loop', () => {
     expect(run(10 * EXIT_PRICE)).toBe(Stop.spent);
     expect(cpu.budgets).toHaveLength(10);
     expect(state.ticks).toBe(10 * EXIT_PRICE);
+  });
+
+  it('charges for what hypercalls made the page tables go through', () => {
+    const { cpu, hypercall, run, state, mmu } = setUp();
+    mmu.flushAll = () => { mmu.stats.looks += 5000; };
+    cpu.play = [hypercall(abi.LHCALL_FLUSH_TLB, 1)];
+    expect(run(20_000)).toBe(Stop.spent);
+    expect(cpu.budgets).toHaveLength(4);
+    expect(state.ticks).toBe(4 * (5000 + EXIT_PRICE + 1));
+  });
+
+  it('ends a slice even when serving a NOTIFY puts the next one into the ring', () => {
+    const { cpu, hypercall, run, guest, data, state } = setUp();
+    const queue = () => {
+      data.setHcallArgument(guest.nextAsync, 0, abi.LHCALL_NOTIFY);
+      data.setHcallArgument(guest.nextAsync, 1, 0x5000);
+      data.setHcallStatus(guest.nextAsync, abi.LHCALL_SLOT_PENDING);
+    };
+    queue();
+    let served = 0;
+    guest.notifyHandlers.set(0x5000, () => {
+      served++;
+      queue();
+    });
+    cpu.play = [hypercall(abi.LHCALL_FLUSH_ASYNC)];
+    expect(run(10_000)).toBe(Stop.spent);
+    expect(served).toBeGreaterThan(100);
+    expect(state.ticks).toBeLessThan(11_000);
+    expect(guest.hypercallPending).toBe(true);
+    expect(cpu.budgets).toHaveLength(1);
+    // the call behind them is carried out when the ring is empty at last
+    guest.notifyHandlers.set(0x5000, () => undefined);
+    run(1000);
+    expect(guest.counters.hypercalls[abi.LHCALL_FLUSH_ASYNC]).toBeGreaterThan(0);
+  });
+
+  it('stops at once when serving a NOTIFY kills', () => {
+    const { cpu, hypercall, spend, run, guest } = setUp();
+    guest.notifyHandlers.set(0x5000, () => guest.kill('bad ring'));
+    cpu.play = [hypercall(abi.LHCALL_NOTIFY, 0x5000), spend];
+    expect(run(1000)).toBe(Stop.dead);
+    expect(cpu.budgets).toHaveLength(1);
   });
 
   it('ends with the Guest', () => {

@@ -53,6 +53,33 @@ describe('reflecting a trap', () => {
     expect(cpu.selector(2)).toBe(0x69);
   });
 
+  it('pushes where the stack segment begins, ring change or not', () => {
+    const { guest, cpu, idt, gdt, memory } = initializedGuest();
+    const raised = 0x3000;
+    gdt.load(13, 0x3000_ffff, 0x00cf_9300);
+    gdt.load(20, 0x6000_ffff, 0x00cf_9300);
+    idt.load(6, ...gate(HANDLER, TRAP_GATE));
+    guestSetStack(guest, 0x69, 0x7000, 0);
+    inUserSpace(cpu);
+    deliverTrap(guest, 6, 0, false);
+    expect(cpu.regs[ESP]).toBe(0x7000 - 20);
+    expect(memory.read32(raised + 0x7000 - 20)).toBe(0x0804_8000);
+    expect(cpu.segment(2).base).toBe(raised);
+    // the kernel is interrupted on that stack
+    deliverTrap(guest, 6, 0, false);
+    expect(memory.read32(raised + 0x7000 - 32)).toBe(HANDLER);
+    // and on one through another descriptor, of ring 1 or as it was loaded before the Guest took it away
+    for (const spoil of [false, true]) {
+      cpu.regs[ESP] = 0x7000;
+      cpu.setSegment(2, flatSegment(0xa1, [0x6000_ffff, 0x00cf_b300]));
+      if (spoil) gdt.load(20, 0, 0);
+      memory.write32(0x6000 + 0x7000 - 12, 0);
+      deliverTrap(guest, 6, 0, false);
+      expect(memory.read32(0x6000 + 0x7000 - 12)).toBe(HANDLER);
+    }
+    expect(guest.dead).toBeUndefined();
+  });
+
   it('shows the virtual interrupt flag in the saved flags, testing bit 9 alone', () => {
     const { guest, cpu, idt, memory, data } = initializedGuest();
     idt.load(6, ...gate(HANDLER, TRAP_GATE));

@@ -68,6 +68,17 @@ describe('the cache of directories', () => {
     expect(world.reasons).toEqual([]);
   });
 
+  it('an entry set for one process is nothing to another', () => {
+    const world = processes(2);
+    visit(world, 1);
+    visit(world, 0);
+    world.pte(20, 0, 60); // not said for directory 0
+    world.mmu.setPte(directory(1), TEXT, 0);
+    world.mmu.setPte(directory(1), TEXT, 51 << 12 | USER);
+    expect(world.shadow(TEXT)!.frame).toBe(50);
+    expect(world.requests.filter((request) => request !== 'load')).toEqual([]);
+  });
+
   it('after a flush of everything, looks again at who was not running', () => {
     const world = processes(2);
     visit(world, 0);

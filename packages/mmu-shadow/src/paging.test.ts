@@ -243,6 +243,19 @@ describe.each(['two-level', 'PAE'] as const)('%s', (form) => {
     expect(stats.looks - flushed).toBeGreaterThanOrEqual(form === 'PAE' ? 2048 : 1024);
   });
 
+  it('enters nothing that has become bad since it was said', () => {
+    guest.set(TEXT, 9, USER);
+    guest.access(TEXT);
+    // the value in the ring was good; what is in memory now is not
+    if (form === 'PAE') guest.write(guest.entryAt(TEXT) + 4, 1);
+    else guest.set(TEXT, guest.guestPages, USER);
+    guest.mmu.setPte(TOP, TEXT, 9 << 12 | USER, 0);
+    expect(guest.shadow(TEXT)).toBeUndefined();
+    expect(guest.reasons).toEqual([]);
+    expect(guest.mmu.demandPage(TEXT, 0)).toBe(false);
+    expect(guest.reasons).toEqual([expect.stringMatching(/^bad page table entry/)]);
+  });
+
   it('a directory entry set to what it was leaves what is still right', () => {
     guest.set(TEXT, 9, USER);
     guest.set(TEXT + 4096, 10, USER);
