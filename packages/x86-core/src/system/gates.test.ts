@@ -1,6 +1,7 @@
 /*
  * System calls as programs make them, in generated code: INT to level 1 or 0, segments saved and loaded, IRET. The
  * general rules are the reference engine's; with most things as usual and a few not, both must end alike.
+ * LGUEST_FUZZ=N asks for N of them.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -8,6 +9,7 @@ import { ExitReason, Machine } from '../index.js';
 import { Access, Cr0, Eflags, Layout, SegmentRegister, State } from '../state.js';
 import { At, enterLevel, gate, peek32, poke16, poke32, pokeEntry, resetProtected, Sel, setDescriptor, Type, useSegment } from '../testing/protected.js';
 
+const many = Number(process.env['LGUEST_FUZZ'] ?? 0);
 const physicalBytes = 1 << 20;
 const machines = (['reference', 'interpreter'] as const).map((engine) => new Machine({ physicalBytes, engine, exitSelector: Sel.owner }));
 const pageTable = At.directory + 0x1000;
@@ -87,6 +89,6 @@ it('both engines end alike', () => {
     expect(ends[1]).toEqual(ends[0]);
     expect(Buffer.compare(machines[0]!.physical.bytes, machines[1]!.physical.bytes)).toBe(0);
     for (const machine of machines) machine.cpu.deliveries.fill(0);
-  }), { numRuns: 400 });
+  }), { numRuns: Math.max(many, 400) });
   expect(plain).toBeGreaterThan(100);
-});
+}, 10_000 + many * 20);
