@@ -1,19 +1,19 @@
 /*S:200
- * The processor as the rest of the package sees it: views over the one memory, memory access with all its checks, the
- * stack, and the few words of state that follow from others (State.mode, the table bases).
+ * The processor as the rest of the package sees it: memory access through segments with all its checks, the stack, and
+ * the few words of state that follow from others (State.mode, the table bases).
  *
  * What an access may do is decided in three layers, each able to refuse: the segment (linear()), the page (Mmu), the
- * physical bus. The usual case needs one look into a flat table (paging.ts). The system instructions live in files of
- * their own, as functions on a Processor.
+ * physical bus. The latter two are linear-memory.ts. The system instructions live in files of their own, as functions on
+ * a Processor.
  */
-import { Bus, type DeviceRange, type PortBus } from './bus.js';
+import type { DeviceRange, PortBus } from './bus.js';
 import type { CpuidModel } from './cpuid.js';
 import { defaultCpuid } from './cpuid.js';
 import { noteAccess } from './debug.js';
 import { ExitReason, type Exit } from './exit.js';
 import { raise, Vector } from './fault.js';
 import type { Instruction } from './instruction.js';
-import { AccessKind, Mmu } from './paging.js';
+import { LinearMemory } from './linear-memory.js';
 import { Access, Cr0, Eflags, Layout, Mode, Register, SegmentRegister, State } from './state.js';
 
 /** What a processor is built from. */
@@ -38,17 +38,11 @@ const DS = SEGMENTS + 4 * SegmentRegister.ds;
 const ES = SEGMENTS + 4 * SegmentRegister.es;
 const EIP = State.eip >> 2;
 const MODE = State.mode >> 2;
-const TLB_READ = State.tlbRead >> 2;
-const TLB_WRITE = State.tlbWrite >> 2;
 /** Word offsets inside a segment cache. */
 const BASE = 1;
 const LIMIT = 2;
 const ACCESS = 3;
 
-/** Highest `e | linear` page offset that leaves room for the access; see paging.ts. */
-const room2 = 0xffe;
-const room4 = 0xffc;
-const pageMask = 0xfff;
 /** As an int32: every offset is inside. */
 const noLimit = -1;
 
@@ -58,30 +52,13 @@ const plainData = Access.present | Access.notSystem | Access.writable;
 /** DR7: the local and global enable bits of the four breakpoints. */
 const anyBreakpoint = 0xff;
 
-const systemReadTable = Layout.tlbReadSupervisor >>> 2;
-const systemWriteTable = Layout.tlbWriteSupervisor >>> 2;
-
 const noPorts: PortBus = {
   read: (_port, size) => (size === 4 ? 0xffff_ffff : size === 2 ? 0xffff : 0xff),
   write: () => undefined,
 };
 
 /** One CPU over one WebAssembly.Memory, which must not grow afterwards. */
-export class Processor {
-  readonly memory: WebAssembly.Memory;
-  readonly i32: Int32Array;
-  readonly u32: Uint32Array;
-  readonly u8: Uint8Array;
-  readonly u16: Uint16Array;
-  readonly f64: Float64Array;
-  readonly view: DataView;
-
-  readonly physicalBytes: number;
-  readonly bus: Bus;
-  readonly mmu: Mmu;
-  /** One byte per page of RAM, set by the engine for pages whose code it has decoded; then mmu.protectCodePage(). */
-  readonly codePages: Uint8Array;
-
+export class Processor extends LinearMemory {
   /** -1: none. */
   get exitSelector(): number { return this.i32[State.exitSelector >> 2]!; }
   ports: PortBus;
@@ -107,123 +84,14 @@ export class Processor {
   /** The bits of State.mode changed: decoded code that depends on them is void. */
   onModeChange: () => void = () => undefined;
 
-
   constructor(memory: WebAssembly.Memory, options: ProcessorOptions) {
-    const buffer = memory.buffer;
-    this.memory = memory;
-    this.i32 = new Int32Array(buffer);
-    this.u32 = new Uint32Array(buffer);
-    this.u8 = new Uint8Array(buffer);
-    this.u16 = new Uint16Array(buffer);
-    this.f64 = new Float64Array(buffer);
-    this.view = new DataView(buffer);
-    this.physicalBytes = options.physicalBytes;
-    this.bus = new Bus(buffer, options.physicalBytes, options.devices);
-    this.codePages = this.bus.codePages;
-    this.mmu = new Mmu(this.i32, this.bus);
+    super(memory, options.physicalBytes, options.devices);
     this.deliveries = this.u32.subarray(State.deliveries >> 2, (State.deliveries >> 2) + 256);
     this.i32[State.exitSelector >> 2] = options.exitSelector ?? -1;
     this.ports = options.ports ?? noPorts;
     this.cpuid = options.cpuid ?? defaultCpuid;
     this.timestampCounter = options.timestampCounter ?? (() => BigInt(Math.trunc(this.f64[State.retired >> 3]!)));
     this.updateMode();
-  }
-
-  /** Called after `length` bytes at a physical address inside a page of codePages were written. */
-  set onCodeWrite(hook: (physical: number, length: number) => void) {
-    this.bus.onCodeWrite = hook;
-  }
-
-  // ── linear memory at the current privilege level ────────────────────────────────────────────────────────────────
-
-  /** Read from a linear address; unsigned. Raises #PF. */
-  read8(linear: number): number {
-    const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
-    if ((e & pageMask) === 0) return this.u8[(e ^ linear) >>> 0]!;
-    return this.#readSlow(linear, 1, this.i32[State.cpl >> 2] === 3);
-  }
-
-  read16(linear: number): number {
-    const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room2) return this.view.getUint16((e ^ linear) >>> 0, true);
-    return this.#readSlow(linear, 2, this.i32[State.cpl >> 2] === 3);
-  }
-
-  read32(linear: number): number {
-    const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room4) return this.view.getUint32((e ^ linear) >>> 0, true);
-    return this.#readSlow(linear, 4, this.i32[State.cpl >> 2] === 3);
-  }
-
-  /** Write to a linear address. Raises #PF before anything is written. */
-  write8(linear: number, value: number): void {
-    const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
-    if ((e & pageMask) === 0) this.u8[(e ^ linear) >>> 0] = value;
-    else this.#writeSlow(linear, 1, value, this.i32[State.cpl >> 2] === 3);
-  }
-
-  write16(linear: number, value: number): void {
-    const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room2) this.view.setUint16((e ^ linear) >>> 0, value, true);
-    else this.#writeSlow(linear, 2, value, this.i32[State.cpl >> 2] === 3);
-  }
-
-  write32(linear: number, value: number): void {
-    const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room4) this.view.setUint32((e ^ linear) >>> 0, value, true);
-    else this.#writeSlow(linear, 4, value, this.i32[State.cpl >> 2] === 3);
-  }
-
-  /** Raise the #PF that a write of `size` bytes (up to 4096) would raise; sets Accessed and Dirty, writes nothing. */
-  probeWrite(linear: number, size: number): void {
-    const user = this.i32[State.cpl >> 2] === 3;
-    this.mmu.translate(linear, AccessKind.write, user);
-    if ((linear & pageMask) + size > 0x1000) this.mmu.translate(nextPage(linear), AccessKind.write, user);
-  }
-
-  /** Raise the #PF that a read of `size` bytes (up to 4096) would raise. */
-  probeRead(linear: number, size: number): void {
-    const user = this.i32[State.cpl >> 2] === 3;
-    this.mmu.translate(linear, AccessKind.read, user);
-    if ((linear & pageMask) + size > 0x1000) this.mmu.translate(nextPage(linear), AccessKind.read, user);
-  }
-
-  // ── descriptor tables and task state: supervisor accesses whatever the privilege level ──────────────────────────
-
-  readSystem8(linear: number): number {
-    const e = this.i32[systemReadTable + (linear >>> 12)]!;
-    if ((e & pageMask) === 0) return this.u8[(e ^ linear) >>> 0]!;
-    return this.#readSlow(linear, 1, false);
-  }
-
-  readSystem16(linear: number): number {
-    const e = this.i32[systemReadTable + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room2) return this.view.getUint16((e ^ linear) >>> 0, true);
-    return this.#readSlow(linear, 2, false);
-  }
-
-  readSystem32(linear: number): number {
-    const e = this.i32[systemReadTable + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room4) return this.view.getUint32((e ^ linear) >>> 0, true);
-    return this.#readSlow(linear, 4, false);
-  }
-
-  writeSystem8(linear: number, value: number): void {
-    const e = this.i32[systemWriteTable + (linear >>> 12)]!;
-    if ((e & pageMask) === 0) this.u8[(e ^ linear) >>> 0] = value;
-    else this.#writeSlow(linear, 1, value, false);
-  }
-
-  writeSystem16(linear: number, value: number): void {
-    const e = this.i32[systemWriteTable + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room2) this.view.setUint16((e ^ linear) >>> 0, value, true);
-    else this.#writeSlow(linear, 2, value, false);
-  }
-
-  writeSystem32(linear: number, value: number): void {
-    const e = this.i32[systemWriteTable + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room4) this.view.setUint32((e ^ linear) >>> 0, value, true);
-    else this.#writeSlow(linear, 4, value, false);
   }
 
   // ── segmented memory ────────────────────────────────────────────────────────────────────────────────────────────
@@ -434,38 +302,6 @@ export class Processor {
       raise(vector);
     }
   }
-
-  #readSlow(linear: number, size: number, user: boolean): number {
-    const { mmu, bus } = this;
-    const physical = mmu.translate(linear, AccessKind.read, user);
-    if ((linear & pageMask) + size <= 0x1000) return bus.read(physical, size);
-    const second = mmu.translate(nextPage(linear), AccessKind.read, user);
-    const inFirst = 0x1000 - (linear & pageMask);
-    let value = 0;
-    for (let i = 0; i < size; i++) {
-      value |= bus.read(i < inFirst ? physical + i : second + i - inFirst, 1) << (8 * i);
-    }
-    return value >>> 0;
-  }
-
-  #writeSlow(linear: number, size: number, value: number, user: boolean): void {
-    const { mmu, bus } = this;
-    const physical = mmu.translate(linear, AccessKind.write, user);
-    if ((linear & pageMask) + size <= 0x1000) {
-      bus.write(physical, size, value);
-      return;
-    }
-    const second = mmu.translate(nextPage(linear), AccessKind.write, user);
-    const inFirst = 0x1000 - (linear & pageMask);
-    for (let i = 0; i < size; i++) {
-      bus.write(i < inFirst ? physical + i : second + i - inFirst, 1, value >>> (8 * i));
-    }
-  }
-}
-
-/** First byte of the page after the one around `linear`, at 4 GiB wrapping to 0. */
-function nextPage(linear: number): number {
-  return ((linear | pageMask) + 1) >>> 0;
 }
 
 /** The exception for a bad access through a segment. */
