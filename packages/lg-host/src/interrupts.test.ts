@@ -94,6 +94,16 @@ describe('delivering an interrupt', () => {
     expect(data.irqEnabled).toBe(0);
   });
 
+  it('wakes a halted Guest that has no handler, too, and keeps the interrupt', () => {
+    const { guest, cpu, data, idt } = readyGuest();
+    idt.load(36, 0, 0);
+    guest.halted = true;
+    data.irqEnabled = 0;
+    setInterrupt(guest, 4);
+    tryDeliverInterrupt(guest, 4);
+    expect([guest.halted, cpu.eip, data.irqEnabled, guest.pendingIrqs]).toEqual([false, 0x1000, 0x200, 1 << 4]);
+  });
+
   it('keeps irq_pending as long as another interrupt waits, and only that long', () => {
     const { guest, data } = readyGuest();
     data.irqPending = 0x200;

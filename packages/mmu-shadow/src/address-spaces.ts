@@ -100,7 +100,8 @@ export function allocateFrame(shadow: Shadow): number {
 }
 
 function reclaim(shadow: Shadow): void {
-  const oldest = shadow.linear ? NO_SLOT : shadow.cache.oldest(shadow.slot);
+  // in linear mode none is in the cache
+  const oldest = shadow.cache.oldest(shadow.slot);
   if (oldest !== NO_SLOT) {
     shadow.stats.directoriesReclaimed++;
     dropDirectory(shadow, oldest);

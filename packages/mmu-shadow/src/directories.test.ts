@@ -42,6 +42,12 @@ describe('the cache of directories', () => {
     expect(world.mmu.stats.directoriesReplaced).toBe(2);
   });
 
+  it('counts a switch to a directory it has as use', () => {
+    const world = processes(4, { directories: 3 });
+    for (const n of [0, 1, 2, 0, 1, 3, 0]) visit(world, n);
+    expect(world.mmu.stats).toMatchObject({ directoryHits: 3, directoriesReplaced: 1 });
+  });
+
   it('can replace at random, the same way each time, and never the one in use', () => {
     const order = Array.from({ length: 60 }, (_, i) => (i * 7) % 5);
     const run = (): object => {

@@ -1,6 +1,6 @@
 /* Before paging: virtual addresses are guest-physical ones. */
 import { describe, expect, it } from 'vitest';
-import { KERNEL, U, W, WINDOW, World } from './world.test-support.js';
+import { KERNEL, P, U, W, WINDOW, World } from './world.test-support.js';
 
 describe('linear mode', () => {
   it('maps each page where it is, at its first touch, writable and for the kernel only', () => {
@@ -40,6 +40,24 @@ describe('linear mode', () => {
     expect(world.mmu.guestPhysical(64 * 4096)).toBeUndefined();
     expect(world.mmu.pinPage(0x6000)).toBe(true);
     expect(world.mmu.pinPage(0x00f0_0000)).toBe(false);
+  });
+
+  it('has forgotten the other form of page tables when it begins again', () => {
+    const world = new World();
+    world.write(0x1000, 0x2000 | P);
+    world.write(0x2000, 3 << 12 | KERNEL);
+    world.write(0x3000, 9 << 12 | KERNEL);
+    world.write(0x3004, 1);
+    world.mmu.newPageTable(0x1000);
+    expect(world.mmu.pae).toBe(true);
+    expect(world.mmu.guestPhysical(0)).toBeUndefined();
+    world.mmu.startLinear();
+    world.pde(0x4000, 0, 5, KERNEL);
+    world.pte(5, 0, 9, KERNEL);
+    world.mmu.newPageTable(0x4000);
+    expect(world.mmu.pae).toBe(false);
+    expect(world.access(0)).toBe('done');
+    expect(world.reasons).toEqual([]);
   });
 
   it('ends with the first page directory, and can begin again', () => {

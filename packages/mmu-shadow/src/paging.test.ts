@@ -256,6 +256,26 @@ describe.each(['two-level', 'PAE'] as const)('%s', (form) => {
     expect(guest.reasons).toEqual([expect.stringMatching(/^bad page table entry/)]);
   });
 
+  it('enters nothing below the Switcher window before it knows the table there', () => {
+    const fixmap = WINDOW - 0x1000;
+    // what a table at guest-physical 0, where none is, would say
+    guest.write(form === 'PAE' ? ((fixmap >>> 12) & 511) * 8 : ((fixmap >>> 12) & 1023) * 4, 9 << 12 | KERNEL);
+    guest.mmu.setPte(TOP, fixmap, 9 << 12 | KERNEL, 0);
+    expect(guest.shadow(fixmap)).toBeUndefined();
+    expect(guest.mmu.stats.setPteEntered).toBe(0);
+  });
+
+  it('takes no page for writable behind a directory entry that is not', () => {
+    guest.set(TEXT, 9, USER);
+    guest.directory(TEXT, TABLE, P | U | A);
+    guest.access(TEXT);
+    expect(guest.mmu.isWritable(TEXT)).toBe(false);
+    expect(guest.mmu.pinPage(TEXT)).toBe(false);
+    guest.directory(TEXT, TABLE);
+    expect(guest.mmu.pinPage(TEXT)).toBe(true);
+    expect(guest.mmu.isWritable(TEXT)).toBe(true);
+  });
+
   it('a directory entry set to what it was leaves what is still right', () => {
     guest.set(TEXT, 9, USER);
     guest.set(TEXT + 4096, 10, USER);
