@@ -55,8 +55,11 @@ describe('the GDT the CPU uses', () => {
     expect(gdt.kernelStack(0x69)).toBe(gdt.kernelStack(0x69));
     gdt.load(13, 0xffff, 0x01cf_9312);
     expect(gdt.kernelStack(0x69)?.base).toBe(0x0112_0000);
-    gdt.load(12, 0, 0);
-    expect(gdt.kernelCode()).toBeUndefined();
+    // absent, data, conforming, ring 2
+    for (const high of [0, 0x00cf_9300, 0x00cf_9e00, 0x00cf_da00]) {
+      gdt.load(12, 0xffff, high);
+      expect(gdt.kernelCode()).toBeUndefined();
+    }
   });
 
   it.each([[0x61, 'code'], [0x6d, 'in an LDT'], [0x68, 'ring 0'], [0x0109, 'beyond the table'], [0x79, 'absent']])(

@@ -381,6 +381,15 @@ describe('two runs', () => {
   });
 });
 
+it('a Guest finds nothing of the one before it in the Switcher page', () => {
+  const { machine, physical, timers } = testGuest(assemble('nop'));
+  const page = GUEST_PAGES * 4096;
+  physical.bytes.fill(0xff, page, page + 4096);
+  new Lguest({ machine, guestPages: GUEST_PAGES, entry: BASE, timers });
+  const descriptor = page + 8 * (abi.IDT_ENTRIES + abi.GDT_ENTRY_USER_CS);
+  expect([physical.read32(descriptor), physical.read32(descriptor + 4), physical.read32(page + 4092)]).toEqual([0, 0, 0]);
+});
+
 describe('wrong calls', () => {
   it('are told apart by a code', () => {
     const { machine, timers } = testGuest(assemble('nop'));

@@ -265,6 +265,19 @@ describe.each(['two-level', 'PAE'] as const)('%s', (form) => {
     expect(guest.mmu.stats.setPteEntered).toBe(0);
   });
 
+  it('a flush forgets an entry that has become bad', () => {
+    for (const flush of ['flushUser', 'flushAll'] as const) {
+      guest.set(TEXT, 9, USER);
+      if (form === 'PAE') guest.write(guest.entryAt(TEXT) + 4, 0);
+      guest.access(TEXT);
+      if (form === 'PAE') guest.write(guest.entryAt(TEXT) + 4, 1);
+      else guest.set(TEXT, guest.guestPages, USER);
+      guest.mmu[flush]();
+      expect(guest.shadow(TEXT)).toBeUndefined();
+    }
+    expect(guest.reasons).toEqual([]);
+  });
+
   it('takes no page for writable behind a directory entry that is not', () => {
     guest.set(TEXT, 9, USER);
     guest.directory(TEXT, TABLE, P | U | A);
