@@ -321,6 +321,7 @@ describe('slices', () => {
     const { guest } = testGuest(assemble('spin: jmp spin'));
     guest.runSlice(1000);
     guest.kill('enough');
+    guest.kill('and more');
     expect(guest.runSlice(1000)).toEqual({ kind: 'killed', reason: 'enough' });
     expect(guest.dead).toBe('enough');
   });
