@@ -4,6 +4,10 @@ import { defineConfig } from 'tsup';
 export default defineConfig({
   entry: { native: 'verify/native.ts', record: 'verify/record.ts' },
   format: ['esm'],
+  noExternal: [/^@lguest\//],
+  esbuildOptions(options) {
+    options.conditions = ['@lguest/source'];
+  },
   target: 'es2022',
   outDir: 'node_modules/.verify',
   dts: false,
