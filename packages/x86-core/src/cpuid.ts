@@ -31,16 +31,10 @@ export const ExtendedFeature = { nx: 1 << 20 } as const;
 /** First extended leaf. */
 export const extendedBase = 0x8000_0000;
 
-/** What the integer, system and x87 instructions of this package amount to. */
-export const defaultFeatures =
-  Feature.fpu | Feature.de | Feature.pse | Feature.tsc | Feature.msr | Feature.pae | Feature.cx8 | Feature.pge |
-  Feature.cmov | Feature.fxsr;
+const { fpu, de, pse, tsc, msr, pae, cx8, pge, cmov, mmx, fxsr, sse, sse2 } = Feature;
 
 const vendor = 'lguest in TS';
 const brand = 'lguest TypeScript CPU';
-
-/** Family 6, model 8, stepping 1: an i686. */
-const signature = (6 << 8) | (8 << 4) | 1;
 
 /** Four characters as a little-endian word. */
 function word(text: string, at: number): number {
@@ -49,15 +43,19 @@ function word(text: string, at: number): number {
   return value;
 }
 
-/** A model with the given feature words; everything else as in the default one. */
-export function cpuidModel(features: number, extendedFeatures: number): CpuidModel {
+/** A signature: family, model, stepping, as CPUID leaf 1 gives it in EAX. */
+const signature = (family: number, model: number, stepping: number): number => (family << 8) | (model << 4) | stepping;
+const i686 = signature(6, 8, 1);
+
+/** A model with the given feature words (leaf 1, EDX; extended leaf 1, EDX) and signature (leaf 1, EAX). */
+export function cpuidModel(features: number, extendedFeatures: number, eax: number = i686): CpuidModel {
   const brandLeaf = (at: number): CpuidLeaf => ({
     eax: word(brand, at), ebx: word(brand, at + 4), ecx: word(brand, at + 8), edx: word(brand, at + 12),
   });
   return {
     basic: [
       { eax: 1, ebx: word(vendor, 0), edx: word(vendor, 4), ecx: word(vendor, 8) },
-      { eax: signature, ebx: 0, ecx: 0, edx: features },
+      { eax, ebx: 0, ecx: 0, edx: features },
     ],
     extended: [
       { eax: extendedBase + 4, ebx: 0, ecx: 0, edx: 0 },
@@ -67,8 +65,22 @@ export function cpuidModel(features: number, extendedFeatures: number): CpuidMod
   };
 }
 
-/** The default model. */
-export const defaultCpuid: CpuidModel = cpuidModel(defaultFeatures, ExtendedFeature.nx);
+const pentium = fpu | de | pse | tsc | msr | cx8;
+const i686Features = pentium | pae | pge | cmov | fxsr;
+
+/**
+ * Models by name. An instruction that a model does not promise is #UD on it.
+ *
+ * `default` is an i686 with x87. `sse2` is that with MMX, SSE and SSE2; generated code has no handlers for these yet, so
+ * a program that finds them by CPUID and uses them for speed gets slower.
+ */
+export const cpuidModels = {
+  '486': cpuidModel(fpu, 0, signature(4, 8, 0)),
+  pentium: cpuidModel(pentium, 0, signature(5, 2, 1)),
+  pentium3: cpuidModel(i686Features | mmx | sse, 0, signature(6, 7, 3)),
+  default: cpuidModel(i686Features, ExtendedFeature.nx),
+  sse2: cpuidModel(i686Features | mmx | sse | sse2, ExtendedFeature.nx),
+} as const;
 
 /** Answer CPUID for a leaf number. */
 export function cpuidLeaf(model: CpuidModel, number: number): CpuidLeaf {

@@ -139,7 +139,7 @@ export function* operandForms(): Generator<{
 /** A fresh record for decode() to fill. */
 export function newInstruction(): Instruction {
   return {
-    definition: definitionOf('undefined'), opcode: 0, modrm: -1, length: 0, operandSize: 4, size: 4, addressSize: 4,
+    definition: definitionOf('undefined'), opcode: 0, modrm: -1, length: 0, operandPrefix: false, operandSize: 4, size: 4, addressSize: 4,
     segment: SegmentRegister.ds, segmentOverride: false, lock: false, repeat: Repeat.none, memory: false, base: -1, index: -1,
     scale: 0, displacement: 0, immediate: 0, immediate2: 0,
     kind: new Uint8Array(3), register: new Uint8Array(3), slotSize: new Uint8Array(3),
@@ -152,10 +152,16 @@ export class Decoder {
   readonly #maps32 = mapsFor(32);
   readonly #undefined = definitionOf('undefined');
   readonly #tooLong = definitionOf('too_long');
+  readonly #features: number;
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
   #short = false;
+
+  /** @param features the CPU's feature word (CPUID leaf 1, EDX): instructions that need others are undefined */
+  constructor(features = -1) {
+    this.#features = features;
+  }
 
   /**
    * Decode the instruction at bytes[at..end) into `insn`.
@@ -169,6 +175,7 @@ export class Decoder {
     this.#at = at;
     this.#end = end;
     this.#short = false;
+    insn.operandPrefix = false;
     insn.operandSize = big ? 4 : 2;
     insn.addressSize = big ? 4 : 2;
     insn.segmentOverride = false;
@@ -226,7 +233,10 @@ export class Decoder {
           insn.segment = byte - 0x60;
           insn.segmentOverride = true;
           break;
-        case 0x66: insn.operandSize = big ? 2 : 4; break;
+        case 0x66:
+          insn.operandPrefix = true;
+          insn.operandSize = big ? 2 : 4;
+          break;
         case 0x67: insn.addressSize = big ? 2 : 4; break;
         case 0xf0: insn.lock = true; break;
         case 0xf2: insn.repeat = Repeat.repne; break;
@@ -251,7 +261,7 @@ export class Decoder {
     }
     if (modrms[opcode]) insn.modrm = this.#byte();
     const form = map[formIndex(opcode, insn.modrm & 0xff)];
-    if (!form) {
+    if (!form || (form.definition.feature & ~this.#features) !== 0) {
       insn.definition = this.#undefined;
       return;
     }

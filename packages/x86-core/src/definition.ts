@@ -28,6 +28,8 @@ export interface Definition {
   readonly rare?: RareExecute;
   /** Beside `rare`: what generated code does in the usual case. */
   readonly shortcut?: Shortcut;
+  /** Feature bits of CPUID: on a CPU without all of them it is #UD. */
+  readonly feature: number;
   /** LOCK is allowed when slot 0 is memory. */
   readonly lockable: boolean;
   /** The generated interpreter has handlers for it; without, it calls the reference. */
@@ -50,6 +52,7 @@ export interface DefinitionOptions {
   execute?: Execute;
   rare?: RareExecute;
   shortcut?: Shortcut;
+  feature?: number;
   lockable?: boolean;
   hot?: boolean;
   ends?: boolean;
@@ -65,6 +68,7 @@ export function define(name: string, options: DefinitionOptions): Definition {
     name,
     id: definitions.size,
     uses: (options.uses ?? '').split(' ').filter((use): use is SlotUse => use !== ''),
+    feature: options.feature ?? 0,
     lockable: options.lockable ?? false,
     hot: options.hot ?? options.shortcut !== undefined,
     ends: options.ends ?? false,

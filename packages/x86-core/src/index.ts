@@ -1,6 +1,6 @@
 export type { DeviceRange, PortBus } from './bus.js';
 export { Cpu, type EngineName, type EngineStatistics, type SegmentCache } from './cpu.js';
-export { cpuidModel, type CpuidModel, defaultCpuid } from './cpuid.js';
+export { type CpuidLeaf, cpuidModel, type CpuidModel, cpuidModels, ExtendedFeature, Feature } from './cpuid.js';
 export { X86Error, type X86ErrorCode } from './error.js';
 export { type Exit, ExitReason } from './exit.js';
 export { PageFault, pushesErrorCode, Vector } from './fault.js';

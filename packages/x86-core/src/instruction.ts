@@ -19,6 +19,8 @@ export interface Instruction {
   modrm: number;
   /** Length in bytes, 1..15. */
   length: number;
+  /** The operand-size prefix (66) is there. It is part of the opcode of vector instructions. */
+  operandPrefix: boolean;
   /** Operand size in bytes by mode and prefix: 2 or 4. */
   operandSize: number;
   /** Operand size of this form in bytes: 1, 2 or 4. */

@@ -20,6 +20,7 @@ const shifts = ['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'shl', 'sar'];
 const segments = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 const hex = (value: number): string => value.toString(16).padStart(2, '0');
 const each = <T>(items: readonly T[], line: (item: T, index: number) => string): string[] => items.map(line);
+const span = (from: number, to: number): number[] => range(to - from + 1).map((i) => from + i);
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** One-byte opcodes. */
@@ -78,9 +79,14 @@ export const twoByteMap: readonly string[] = [
   ...each(range(16), (i) => `${hex(0x40 + i)} cmov${i} Gv Ev`),
   ...each(range(16), (i) => `${hex(0x80 + i)} j${i} Jz`),
   ...each(range(16), (i) => `${hex(0x90 + i)} set${i} Eb`),
+  ...each([...span(0x10, 0x17), ...span(0x28, 0x2f), ...span(0x50, 0x6f), ...span(0x74, 0x76), 0x7e, 0x7f, 0xc3, ...span(0xd1, 0xef), ...span(0xf1, 0xfe)],
+    (opcode) => `${hex(opcode)} vector modrm`),
+  ...each([...span(0x70, 0x73), 0xc2, 0xc4, 0xc5, 0xc6], (opcode) => `${hex(opcode)} vector Ib modrm`),
+  '77 emms',
   'a0 push_fs v', 'a1 pop_fs v', 'a2 cpuid', 'a3 mem bt_string Ev Gv', 'a3 reg bt Ev Gv', 'a4 shld Ev Gv Ib', 'a5 shld Ev Gv C',
   'a8 push_gs v', 'a9 pop_gs v', 'ab mem bts_string Ev Gv', 'ab reg bts Ev Gv', 'ac shrd Ev Gv Ib', 'ad shrd Ev Gv C',
-  'ae/0 fxsave M', 'ae/1 fxrstor M', 'af imul Gv Ev',
+  'ae/0 fxsave M', 'ae/1 fxrstor M', 'ae/2 mxcsr M', 'ae/3 mxcsr M', 'ae/5 reg fence', 'ae/6 reg fence', 'ae/7 reg fence', 'ae/7 mem cache_flush',
+  'af imul Gv Ev',
   'b0 cmpxchg Eb Gb', 'b1 cmpxchg Ev Gv', 'b2 load_far_pointer Gv M', 'b3 mem btr_string Ev Gv', 'b3 reg btr Ev Gv',
   'b4 load_far_pointer Gv M', 'b5 load_far_pointer Gv M', 'b6 movzx8 Gv Eb', 'b7 movzx16 Gv Ew',
   'ba/4 bt Ev Ib', 'ba/5 bts Ev Ib', 'ba/6 btr Ev Ib', 'ba/7 btc Ev Ib', 'bb mem btc_string Ev Gv', 'bb reg btc Ev Gv',

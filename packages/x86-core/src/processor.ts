@@ -8,7 +8,7 @@
  */
 import type { DeviceRange, PortBus } from './bus.js';
 import type { CpuidModel } from './cpuid.js';
-import { defaultCpuid } from './cpuid.js';
+import { cpuidModels } from './cpuid.js';
 import { noteAccess } from './debug.js';
 import { ExitReason, type Exit } from './exit.js';
 import { raise, Vector } from './fault.js';
@@ -62,7 +62,9 @@ export class Processor extends LinearMemory {
   /** -1: none. */
   get exitSelector(): number { return this.i32[State.exitSelector >> 2]!; }
   ports: PortBus;
-  cpuid: CpuidModel;
+  readonly cpuid: CpuidModel;
+  /** The feature word of the model (CPUID leaf 1, EDX). */
+  readonly features: number;
   timestampCounter: () => bigint;
   /** What WRMSR has added to the time-stamp counter. */
   timestampOffset = 0n;
@@ -89,7 +91,8 @@ export class Processor extends LinearMemory {
     this.deliveries = this.u32.subarray(State.deliveries >> 2, (State.deliveries >> 2) + 256);
     this.i32[State.exitSelector >> 2] = options.exitSelector ?? -1;
     this.ports = options.ports ?? noPorts;
-    this.cpuid = options.cpuid ?? defaultCpuid;
+    this.cpuid = options.cpuid ?? cpuidModels.default;
+    this.features = this.cpuid.basic[1]?.edx ?? 0;
     this.timestampCounter = options.timestampCounter ?? (() => BigInt(Math.trunc(this.f64[State.retired >> 3]!)));
     this.updateMode();
   }

@@ -243,13 +243,14 @@ export function byteRegister(register: number): number {
 /** Fetches, decodes and executes one instruction at a time. */
 export class ReferenceEngine {
   readonly #cpu: Processor;
-  readonly #decoder = new Decoder();
+  readonly #decoder: Decoder;
   readonly #insn = newInstruction();
   readonly #evaluator: Evaluator;
   readonly #window = new Uint8Array(maxInstructionLength + 1);
 
   constructor(cpu: Processor) {
     this.#cpu = cpu;
+    this.#decoder = new Decoder(cpu.features);
     this.#evaluator = new Evaluator(cpu, this.#insn);
   }
 

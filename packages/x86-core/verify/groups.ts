@@ -3,6 +3,7 @@
  */
 import { integerGroups, segmentedGroups } from './integer-cases.js';
 import { sequenceGroup } from './sequence-cases.js';
+import { packedGroups, vectorConversionGroups, vectorFloatGroups, vectorMoveGroups } from './vector-cases.js';
 import { x87StateGroups } from './x87-state-cases.js';
 import { type Group, transcendentalGroups, x87Groups } from './x87-cases.js';
 
@@ -31,6 +32,10 @@ export const files: Readonly<Record<string, readonly Group[]>> = {
   'integer-16-bit': matches(segmentedGroups, /^16-bit/),
   'integer-segmented': matches(segmentedGroups, /^segmented/),
   sequences: [sequenceGroup],
+  'vector-conversions': vectorConversionGroups,
+  'vector-float': vectorFloatGroups,
+  'vector-moves': vectorMoveGroups,
+  'vector-packed': packedGroups,
   'x87-arithmetic': x87Groups.filter(({ name }) => ![transfers, comparisons, control].some((pattern) => pattern.test(name))),
   'x87-comparisons': matches(x87Groups, comparisons),
   'x87-control': x87Groups.filter(({ name }) => control.test(name) && !transfers.test(name)),

@@ -19,9 +19,9 @@ import type { Group } from './x87-cases.js';
 const tried = 1500;
 const atLeast = 12;
 const atMost = 90;
-/** The same instructions in other surroundings get fewer lines. */
+/** The same instructions in other surroundings, and many of a kind, get fewer lines. */
 const briefly = 6;
-const surroundings = /^(16-bit|segmented) /;
+const surroundings = /^(16-bit|segmented|vector) /;
 const prefixes = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
 const arithmeticFlags = 0x8d5;
 const startEflags = 0x202;

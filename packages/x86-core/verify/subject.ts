@@ -8,6 +8,7 @@ import type { Engine } from '../src/engine.js';
 import { SteppingEngine } from '../src/engine.js';
 import { InterpreterEngine } from '../src/interpreter/engine.js';
 import { readEflags, writeEflags } from '../src/flags.js';
+import { cpuidModels } from '../src/cpuid.js';
 import { Processor } from '../src/processor.js';
 import { Access, Cr0, Cr4, Layout, SegmentField, SegmentRegister, State } from '../src/state.js';
 import '../src/semantics/index.js';
@@ -68,7 +69,7 @@ export class Subject {
 
   constructor(factory: EngineFactory = referenceEngine) {
     const memory = new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages });
-    const cpu = new Processor(memory, { physicalBytes: Page.count * pageBytes, exitSelector });
+    const cpu = new Processor(memory, { physicalBytes: Page.count * pageBytes, exitSelector, cpuid: cpuidModels.sse2 });
     this.#cpu = cpu;
     this.#engine = factory(cpu);
     this.#buildTables();

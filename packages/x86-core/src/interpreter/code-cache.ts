@@ -47,7 +47,7 @@ export interface CodePage {
 export class CodeCache {
   readonly #cpu: Processor;
   readonly #generated: GeneratedInterpreter;
-  readonly #decoder = new Decoder();
+  readonly #decoder: Decoder;
   readonly #insn = newInstruction();
   readonly #pages = new Map<number, CodePage>();
   readonly #window = new Uint8Array(16);
@@ -57,6 +57,7 @@ export class CodeCache {
 
   constructor(cpu: Processor, generated: GeneratedInterpreter) {
     this.#cpu = cpu;
+    this.#decoder = new Decoder(cpu.features);
     this.#generated = generated;
   }
 

@@ -5,6 +5,7 @@
  * a store may fault and a fault must leave no trace.
  */
 import type { Builder } from '../builder.js';
+import { Feature } from '../cpuid.js';
 import { define } from '../definition.js';
 import { Vector } from '../fault.js';
 import { setZeroFlag } from '../flags.js';
@@ -204,7 +205,7 @@ define('cmpxchg', { uses: 'rw r', hot: true, lockable: true, execute: (b) => {
   setSubtractFlags(b, expected, old, b.sub(expected, old));
 } });
 
-define('cmpxchg8b', { rare: (cpu, insn) => {
+define('cmpxchg8b', { feature: Feature.cx8, rare: (cpu, insn) => {
   const linear = cpu.linear(insn.segment, cpu.effectiveAddress(insn), 8, true);
   cpu.probeWrite(linear, 8);
   const low = cpu.read32(linear) | 0;

@@ -1,6 +1,7 @@
 /*
  * Moves: data that changes places and nothing else.
  */
+import { Feature } from '../cpuid.js';
 import { define } from '../definition.js';
 import { Register, SegmentRegister, State } from '../state.js';
 import type { Processor } from '../processor.js';
@@ -105,7 +106,7 @@ define('popa', { shortcut: quickPopAll, rare: (cpu, insn) => {
 
 for (let code = 0; code < 16; code++) {
   define(`set${code}`, { uses: 'w', hot: true, execute: (b) => b.set(0, b.ne(conditionHolds(b, code), b.imm(0))) });
-  define(`cmov${code}`, { uses: 'rw r', hot: true, execute: (b) => {
+  define(`cmov${code}`, { uses: 'rw r', hot: true, feature: Feature.cmov, execute: (b) => {
     const old = b.get(0);
     b.set(0, b.select(conditionHolds(b, code), b.get(1), old));
   } });

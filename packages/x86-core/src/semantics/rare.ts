@@ -2,12 +2,14 @@
  * Gives the rare and system instructions their definitions: plain functions under the names the opcode maps use.
  */
 import type { Shortcut } from '../builder.js';
+import { Feature } from '../cpuid.js';
 import { define, type RareExecute } from '../definition.js';
 import { SegmentRegister } from '../state.js';
 import { systemInstructions } from '../system/index.js';
 import {
   quickInterrupt, quickMoveFromSegment, quickMoveToSegment, quickPopSegment, quickPushSegment, quickReturn,
 } from './gates.js';
+import { cacheFlush, emms, executeVector, fence, mxcsr } from '../vector/execute.js';
 import { executeX87, fwait, fxrstor, fxsave } from '../x87/execute.js';
 
 /** After these the next instruction is looked up afresh: they jump, or change what addresses mean. */
@@ -20,7 +22,12 @@ const shortcuts: Readonly<Record<string, { shortcut: Shortcut; uses?: string }>>
   int: { shortcut: quickInterrupt, uses: 'r' }, iret: { shortcut: quickReturn },
 };
 
-for (const [name, rare] of Object.entries(systemInstructions)) define(name, { rare, ends: ending.has(name), ...shortcuts[name] });
+/** What not every model has. */
+const features: Readonly<Record<string, number>> = { rdtsc: Feature.tsc, rdmsr: Feature.msr, wrmsr: Feature.msr };
+
+for (const [name, rare] of Object.entries(systemInstructions)) {
+  define(name, { rare, ends: ending.has(name), feature: features[name] ?? 0, ...shortcuts[name] });
+}
 
 // moves of segment registers, one definition for each so that a shortcut knows which
 const { mov_to_sreg: moveTo, mov_from_sreg: moveFrom, push_sreg: push, pop_sreg: pop } = systemInstructions as Record<string, RareExecute>;
@@ -35,5 +42,10 @@ for (const [name, segment] of Object.entries(SegmentRegister)) {
 
 define('x87', { rare: executeX87 });
 define('fwait', { rare: fwait });
-define('fxsave', { rare: fxsave });
-define('fxrstor', { rare: fxrstor });
+define('fxsave', { rare: fxsave, feature: Feature.fxsr });
+define('fxrstor', { rare: fxrstor, feature: Feature.fxsr });
+define('vector', { rare: executeVector });
+define('emms', { rare: emms, feature: Feature.mmx });
+define('mxcsr', { rare: mxcsr, feature: Feature.sse });
+define('fence', { rare: fence });
+define('cache_flush', { rare: cacheFlush });

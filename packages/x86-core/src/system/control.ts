@@ -51,7 +51,7 @@ export function writeCr3(cpu: Processor, value: number): void {
 
 /** CR4 bits that exist on a CPU with these features. */
 function cr4Writable(cpu: Processor): number {
-  const features = cpu.cpuid.basic[1]?.edx ?? 0;
+  const { features } = cpu;
   let mask = Cr4.pce;
   if (features & Feature.tsc) mask |= Cr4.tsd;
   if (features & Feature.de) mask |= Cr4.de;

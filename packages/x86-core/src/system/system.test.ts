@@ -2,7 +2,7 @@
  * The system instructions, executed from their bytes by the reference engine.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { cpuidLeaf, defaultCpuid, extendedBase } from '../cpuid.js';
+import { cpuidLeaf, cpuidModels, extendedBase } from '../cpuid.js';
 import { ExitReason } from '../exit.js';
 import { Vector } from '../fault.js';
 import { ReferenceEngine } from '../reference.js';
@@ -434,11 +434,11 @@ describe('identity and time', () => {
     expect(String.fromCharCode(...new Uint8Array(new Uint32Array(vendor).buffer))).toBe('lguest in TS');
     set(eax, 1);
     run('0f a2');
-    expect(get(edx)).toBe(defaultCpuid.basic[1]!.edx);
+    expect(get(edx)).toBe(cpuidModels.default.basic[1]!.edx);
     set(eax, 0x4000_0000);
     run('0f a2');
-    expect(get(eax)).toBe(defaultCpuid.basic[1]!.eax);
-    expect(cpuidLeaf(defaultCpuid, extendedBase).eax >>> 0).toBe(extendedBase + defaultCpuid.extended.length - 1);
+    expect(get(eax)).toBe(cpuidModels.default.basic[1]!.eax);
+    expect(cpuidLeaf(cpuidModels.default, extendedBase).eax >>> 0).toBe(extendedBase + cpuidModels.default.extended.length - 1);
   });
 
   it('RDTSC counts what it is told to, WRMSR sets it, CR4.TSD guards it', () => {

@@ -5,6 +5,7 @@
  * middle bits, register forms by all of ModRM. Two tables say what each does, whether it first reports an exception
  * left pending by an earlier instruction (#MF), and whether it leaves its address in the last-instruction pointers.
  */
+import { Feature } from '../cpuid.js';
 import { Vector, raise } from '../fault.js';
 import type { Instruction } from '../instruction.js';
 import type { Processor } from '../processor.js';
@@ -50,6 +51,14 @@ function waitingControl(run: Run): Form {
 /** Control instructions that do not. */
 function control(run: Run): Form {
   return { run, waits: false, control: true };
+}
+
+/** FCMOVcc and FCOMI came with CMOVcc, and share its feature bit. */
+function sinceP6(run: Run): Run {
+  return (cpu, insn, i) => {
+    if ((cpu.features & Feature.cmov) === 0) raise(Vector.invalidOpcode);
+    run(cpu, insn, i);
+  };
 }
 
 /** Memory forms, by low opcode bits × 8 + ModRM's middle bits. Holes are #UD. */
@@ -102,10 +111,10 @@ registerForm(0xde, 0xd9, form((cpu) => compareRegister(cpu, 1, false, 2, false))
 registerForm(0xda, 0xe9, form((cpu) => compareRegister(cpu, 1, true, 2, false)));
 registerForms8(0xdd, 0xe0, (cpu, _, i) => compareRegister(cpu, i, true, 0, false));
 registerForms8(0xdd, 0xe8, (cpu, _, i) => compareRegister(cpu, i, true, 1, false));
-registerForms8(0xdb, 0xe8, (cpu, _, i) => compareRegister(cpu, i, true, 0, true));
-registerForms8(0xdb, 0xf0, (cpu, _, i) => compareRegister(cpu, i, false, 0, true));
-registerForms8(0xdf, 0xe8, (cpu, _, i) => compareRegister(cpu, i, true, 1, true));
-registerForms8(0xdf, 0xf0, (cpu, _, i) => compareRegister(cpu, i, false, 1, true));
+registerForms8(0xdb, 0xe8, sinceP6((cpu, _, i) => compareRegister(cpu, i, true, 0, true)));
+registerForms8(0xdb, 0xf0, sinceP6((cpu, _, i) => compareRegister(cpu, i, false, 0, true)));
+registerForms8(0xdf, 0xe8, sinceP6((cpu, _, i) => compareRegister(cpu, i, true, 1, true)));
+registerForms8(0xdf, 0xf0, sinceP6((cpu, _, i) => compareRegister(cpu, i, false, 1, true)));
 registerForm(0xd9, 0xe4, form(compareZero));
 registerForm(0xd9, 0xe5, form(examine));
 
@@ -135,8 +144,8 @@ for (const opcode of [0xd9, 0xdd, 0xdf]) registerForms8(opcode, 0xc8, (cpu, _, i
 registerForms8(0xdd, 0xc0, (cpu, _, i) => free(cpu, i, false));
 registerForms8(0xdf, 0xc0, (cpu, _, i) => free(cpu, i, true));
 for (let condition = 0; condition < 4; condition++) {
-  registerForms8(0xda, 0xc0 + condition * 8, (cpu, _, i) => conditionalMove(cpu, i, condition, false));
-  registerForms8(0xdb, 0xc0 + condition * 8, (cpu, _, i) => conditionalMove(cpu, i, condition, true));
+  registerForms8(0xda, 0xc0 + condition * 8, sinceP6((cpu, _, i) => conditionalMove(cpu, i, condition, false)));
+  registerForms8(0xdb, 0xc0 + condition * 8, sinceP6((cpu, _, i) => conditionalMove(cpu, i, condition, true)));
 }
 for (let constant = 0; constant < 7; constant++) registerForm(0xd9, 0xe8 + constant, form((cpu) => pushConstant(cpu, constant)));
 
