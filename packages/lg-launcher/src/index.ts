@@ -4,7 +4,7 @@
  */
 export { bootGuest, BUILT_IN_KERNEL_NAME } from './vm/boot.js';
 export { GuestVm } from './vm/guest-vm.js';
-export { type BootOptions, DEFAULT_MEMORY, MAX_MEMORY, MIN_MEMORY } from './vm/options.js';
+export { type BootOptions, type CpuName, cpuNames, DEFAULT_MEMORY, MAX_MEMORY, MIN_MEMORY } from './vm/options.js';
 export { CONSOLE_BACKLOG, VmConsole } from './vm/console-stream.js';
 export { type ExitReason, ExitStatus, type GuestExit, POWER_OFF_MESSAGE, USAGE_STATUS } from './vm/exit.js';
 export type { VmStatistics } from './vm/statistics.js';

@@ -23,7 +23,7 @@ function request(...argv: string[]): RunRequest {
 describe('lguest run', () => {
   it('boots the built-in Guest without a kernel', () => {
     expect(request('run')).toEqual({
-      kernel: undefined, kernelArguments: [], memory: 64 * MIB, initrd: undefined, blocks: [], rng: false, engine: 'auto',
+      kernel: undefined, kernelArguments: [], memory: 64 * MIB, initrd: undefined, blocks: [], rng: false, cpu: 'default', engine: 'auto',
       directTraps: true, stats: undefined, trace: undefined, expect: undefined, timeout: undefined, virtualTime: false,
       verbose: false,
     });
@@ -32,7 +32,7 @@ describe('lguest run', () => {
   it('takes all its options', () => {
     const made = request(
       'run', '--memory', '128M', '--initrd', 'i.gz', '--block', 'a.img', '--block=b,c.img,ro', '--block', 'd.img,overlay', '--rng',
-      '--engine', 'reference', '--no-direct-traps', '--stats', '-', '--trace', 't', '--expect', 'login:', '--timeout', '2.5',
+      '--cpu', 'sse2', '--engine', 'reference', '--no-direct-traps', '--stats', '-', '--trace', 't', '--expect', 'login:', '--timeout', '2.5',
       '--virtual-time', '-v', 'vmlinux', '--', 'console=hvc0', '--memory', 'x',
     );
     expect(made).toEqual({
@@ -40,7 +40,7 @@ describe('lguest run', () => {
       blocks: [
         { path: 'a.img', mode: 'read-write' }, { path: 'b,c.img', mode: 'read-only' }, { path: 'd.img', mode: 'overlay' },
       ],
-      rng: true, engine: 'reference', directTraps: false, stats: '-', trace: 't', expect: 'login:', timeout: 2.5,
+      rng: true, cpu: 'sse2', engine: 'reference', directTraps: false, stats: '-', trace: 't', expect: 'login:', timeout: 2.5,
       virtualTime: true, verbose: true,
     });
   });
@@ -56,6 +56,7 @@ describe('lguest run', () => {
     [['run', '--memory', '1M'], 'out of range'],
     [['run', '--memory', '5000G'], 'out of range'],
     [['run', '--engine', 'jit'], 'reference, interpreter, auto'],
+    [['run', '--cpu', '8086'], '486, pentium, pentium3, default, sse2'],
     [['run', '--timeout', '-1'], 'above 0'],
     [['run', '--timeout', 'soon'], 'above 0'],
     [['run', '--blok', 'x'], 'unknown option'],

@@ -3,7 +3,7 @@
  * people and scripts who know it.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { checkMemory, DEFAULT_MEMORY, MAX_MEMORY, MIN_MEMORY } from '../vm/options.js';
+import { checkMemory, type CpuName, cpuNames, DEFAULT_MEMORY, MAX_MEMORY, MIN_MEMORY } from '../vm/options.js';
 import { type BlockRequest, parseBlock, parseMemory, type RunRequest } from './request.js';
 
 /** What came out of a command line: something to run, or something that was said and a status. */
@@ -116,6 +116,7 @@ interface LegacyOptions {
 
 interface RunOptions extends LegacyOptions {
   memory: string;
+  cpu: CpuName;
   engine: RunRequest['engine'];
   directTraps: boolean;
   stats?: string;
@@ -127,7 +128,7 @@ interface RunOptions extends LegacyOptions {
 
 const defaults: RunRequest = {
   kernel: undefined, kernelArguments: [], memory: DEFAULT_MEMORY, initrd: undefined, blocks: [], rng: false,
-  engine: 'auto', directTraps: true, stats: undefined, trace: undefined, expect: undefined, timeout: undefined,
+  cpu: 'default', engine: 'auto', directTraps: true, stats: undefined, trace: undefined, expect: undefined, timeout: undefined,
   virtualTime: false, verbose: false,
 };
 
@@ -141,6 +142,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     .option('--initrd <file>', 'an initial ramdisk')
     .option('--block <file[,ro|,overlay]>', 'a disk: written, read only, or with changes forgotten at the end; can be repeated', collectBlock)
     .option('--rng', 'an entropy device')
+    .addOption(new Option('--cpu <model>', 'what CPUID says, and which instructions there are').choices(cpuNames).default('default'))
     .optionsGroup('How it runs:')
     .addOption(new Option('--engine <engine>', 'how instructions are executed').choices(['reference', 'interpreter', 'auto']).default('auto'))
     .option('--no-direct-traps', 'send system calls through the Host (to measure what that costs)')
@@ -162,7 +164,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     const parent = command.parent?.opts<LegacyOptions>();
     done({
       kernel, kernelArguments, memory: memorySize(command, options.memory), initrd: options.initrd ?? parent?.initrd,
-      blocks: [...(parent?.block ?? []), ...(options.block ?? [])], rng: options.rng ?? parent?.rng ?? false, engine: options.engine,
+      blocks: [...(parent?.block ?? []), ...(options.block ?? [])], rng: options.rng ?? parent?.rng ?? false, cpu: options.cpu, engine: options.engine,
       directTraps: options.directTraps, stats: options.stats, trace: options.trace, expect: options.expect,
       timeout: options.timeout, virtualTime: options.virtualTime ?? false, verbose: options.verbose ?? parent?.verbose ?? false,
     });

@@ -2,6 +2,7 @@
  * What the user asked for, after the command line was understood: the hand-off from cli/arguments.ts to cli/run.ts.
  */
 import type { FileDiskMode } from '../node/file-disk.js';
+import type { CpuName } from '../vm/options.js';
 
 /** A `--block`. */
 export interface BlockRequest {
@@ -19,6 +20,7 @@ export interface RunRequest {
   readonly initrd: string | undefined;
   readonly blocks: readonly BlockRequest[];
   readonly rng: boolean;
+  readonly cpu: CpuName;
   readonly engine: 'reference' | 'interpreter' | 'auto';
   readonly directTraps: boolean;
   /** A file, or "-" for stderr. */

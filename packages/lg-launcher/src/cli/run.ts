@@ -82,6 +82,7 @@ function bootOptions(
     commandLine: request.kernelArguments.join(' '),
     disks,
     rng: request.rng,
+    cpu: request.cpu,
     engine: request.engine,
     directTraps: request.directTraps,
     virtualTime: request.virtualTime,

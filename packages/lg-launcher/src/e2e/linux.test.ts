@@ -55,6 +55,14 @@ describe.skipIf(linuxIsMissing('linux'))('Linux', () => {
     expect(await vm.exit).toMatchObject({ reason: 'poweroff' });
   });
 
+  it('uses SSE2 where the CPU has it, with the same results', async () => {
+    const { vm, talk, ask } = await bootLinux(kernel!, { cpu: 'sse2' });
+    expect(await ask('grep -c -w sse2 /proc/cpuinfo')).toBe('1\n');
+    expect(await ask('seq 1 3000 | sort -rn | md5sum')).toBe(`${md5(descending(3000))}  -\n`);
+    talk.line('poweroff -f');
+    expect(await vm.exit).toMatchObject({ reason: 'poweroff' });
+  });
+
   it('boots again after reboot -f', async () => {
     const { vm, talk } = await bootLinux();
     talk.line('reboot -f');

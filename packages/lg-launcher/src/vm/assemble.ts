@@ -16,7 +16,7 @@ import { LauncherError } from '../error.js';
 import { type BootImages, type LoadedKernel, loadImages } from '../loader/kernel.js';
 import { guestMemoryOf } from '../memory.js';
 import type { VmConsole } from './console-stream.js';
-import type { BootOptions } from './options.js';
+import { type BootOptions, cpuModel } from './options.js';
 import type { GuestTime } from './time.js';
 
 /** What stays over a restart. */
@@ -73,6 +73,7 @@ function buildMachine(blueprint: Blueprint, guestPages: number): ReturnType<type
   try {
     return machineFor({
       guestPages,
+      cpuid: cpuModel(options.cpu ?? 'default'),
       ...(options.engine === undefined ? {} : { engine: options.engine }),
       timestampCounter: time.timestampCounter,
     });

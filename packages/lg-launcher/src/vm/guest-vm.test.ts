@@ -163,6 +163,10 @@ describe('bootGuest()', () => {
     await expect(bootGuest({ kernel: elfImage(), memory })).rejects.toThrow(/out of range/);
   });
 
+  it('names the CPUs there are', async () => {
+    await expect(bootGuest({ kernel: elfImage(), cpu: '8086' as never })).rejects.toThrow(/There is no CPU "8086"; choose one of 486, pentium,/);
+  });
+
   it('rejects what cannot be loaded, with a LauncherError', async () => {
     await expect(bootGuest({ kernel: new Uint8Array(3), kernelName: 'x' })).rejects.toBeInstanceOf(LauncherError);
   });

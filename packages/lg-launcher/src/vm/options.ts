@@ -3,10 +3,17 @@
  */
 import type { Sleeper } from '@lguest/hrtimer';
 import type { TraceEvent } from '@lguest/lg-host';
+import { type CpuidModel, cpuidModels } from '@lguest/x86-core';
 import type { Disk } from '../devices/block.js';
 import type { RandomSource } from '../devices/rng.js';
 import { LauncherError } from '../error.js';
 import type { VirtualTimeOptions } from './time.js';
+
+/** A CPU by name. */
+export type CpuName = keyof typeof cpuidModels;
+
+/** The names there are. */
+export const cpuNames = Object.keys(cpuidModels) as CpuName[];
 
 /** Options of bootGuest(). Everything has a default. */
 export interface BootOptions {
@@ -25,6 +32,8 @@ export interface BootOptions {
   readonly disks?: readonly Disk[];
   /** An entropy device: true for the default source. */
   readonly rng?: boolean | RandomSource;
+  /** The CPU's model: what CPUID says, and which instructions there are. Default 'default', an i686 with x87. */
+  readonly cpu?: CpuName;
   /** The CPU engine. Default 'auto'. */
   readonly engine?: 'reference' | 'interpreter' | 'auto';
   /** False sends system calls through the Host, to measure what that costs. */
@@ -69,6 +78,15 @@ export function checkMemory(bytes: number): number {
     );
   }
   return bytes;
+}
+
+/**
+ * The model of a CPU by name.
+ * @throws LauncherError 'usage'.
+ */
+export function cpuModel(name: CpuName): CpuidModel {
+  if (!cpuNames.includes(name)) throw new LauncherError('usage', `There is no CPU ${JSON.stringify(name)}; choose one of ${cpuNames.join(', ')}.`);
+  return cpuidModels[name];
 }
 
 function sizeText(bytes: number): string {
