@@ -36,8 +36,11 @@ function put(double: boolean, lane: number): void {
   } else d.i32[lane] = result.lo;
 }
 
-/** ADDPS and kin. */
-export function arithmeticForm(operation: Operation, format: Format): Run {
+/** What happens to one lane: destination and source bits (the upper words of doubles) and the immediate; sets `result`. */
+type Lane = (aLo: number, aHi: number, bLo: number, bHi: number, immediate: number) => void;
+
+/** Both operands, lane by lane; a scalar form leaves the other lanes of the destination. */
+function lanewise(format: Format, lane: Lane): Run {
   const { double } = format;
   const lanes = lanesOf(format);
   return (cpu, insn) => {
@@ -45,64 +48,36 @@ export function arithmeticForm(operation: Operation, format: Format): Run {
     readRegister(cpu, middle(insn), xmm, d);
     beginFloat(cpu);
     for (let i = 0; i < lanes; i++) {
-      if (double) arithmetic(operation, true, d.i32[2 * i]!, d.i32[2 * i + 1]!, s.i32[2 * i]!, s.i32[2 * i + 1]!);
-      else arithmetic(operation, false, d.i32[i]!, 0, s.i32[i]!, 0);
+      if (double) lane(d.i32[2 * i]!, d.i32[2 * i + 1]!, s.i32[2 * i]!, s.i32[2 * i + 1]!, insn.immediate);
+      else lane(d.i32[i]!, 0, s.i32[i]!, 0, insn.immediate);
       put(double, i);
     }
     endFloat(cpu);
     writeRegister(cpu, middle(insn), xmm);
   };
+}
+
+/** ADDPS and kin. */
+export function arithmeticForm(operation: Operation, format: Format): Run {
+  return lanewise(format, (aLo, aHi, bLo, bHi) => arithmetic(operation, format.double, aLo, aHi, bLo, bHi));
 }
 
 /** SQRTPS and kin. */
 export function squareRootForm(format: Format): Run {
-  const { double } = format;
-  const lanes = lanesOf(format);
-  return (cpu, insn) => {
-    readOperand(cpu, insn, xmm, memoryBytes(format), s);
-    readRegister(cpu, middle(insn), xmm, d);
-    beginFloat(cpu);
-    for (let i = 0; i < lanes; i++) {
-      if (double) squareRoot(true, s.i32[2 * i]!, s.i32[2 * i + 1]!);
-      else squareRoot(false, s.i32[i]!, 0);
-      put(double, i);
-    }
-    endFloat(cpu);
-    writeRegister(cpu, middle(insn), xmm);
-  };
+  return lanewise(format, (_aLo, _aHi, bLo, bHi) => squareRoot(format.double, bLo, bHi));
 }
 
 /** RCPPS, RSQRTPS and their scalar forms: approximations without flags. */
 export function approximateForm(root: boolean, format: Format): Run {
-  const lanes = lanesOf(format);
   const approximate = root ? reciprocalRoot : reciprocal;
-  return (cpu, insn) => {
-    readOperand(cpu, insn, xmm, memoryBytes(format), s);
-    readRegister(cpu, middle(insn), xmm, d);
-    beginFloat(cpu);
-    for (let i = 0; i < lanes; i++) d.i32[i] = approximate(s.i32[i]!);
-    writeRegister(cpu, middle(insn), xmm);
-  };
+  return lanewise(format, (_aLo, _aHi, b) => { result.lo = approximate(b); });
 }
 
 /** CMPPS and kin: all ones or all zeros. */
 export function compareForm(format: Format): Run {
-  const { double } = format;
-  const lanes = lanesOf(format);
-  return (cpu, insn) => {
-    readOperand(cpu, insn, xmm, memoryBytes(format), s);
-    readRegister(cpu, middle(insn), xmm, d);
-    const predicate = insn.immediate & 7;
-    beginFloat(cpu);
-    for (let i = 0; i < lanes; i++) {
-      const holds = double ? compare(predicate, true, d.i32[2 * i]!, d.i32[2 * i + 1]!, s.i32[2 * i]!, s.i32[2 * i + 1]!)
-        : compare(predicate, false, d.i32[i]!, 0, s.i32[i]!, 0);
-      result.lo = result.hi = holds ? -1 : 0;
-      put(double, i);
-    }
-    endFloat(cpu);
-    writeRegister(cpu, middle(insn), xmm);
-  };
+  return lanewise(format, (aLo, aHi, bLo, bHi, immediate) => {
+    result.lo = result.hi = compare(immediate & 7, format.double, aLo, aHi, bLo, bHi) ? -1 : 0;
+  });
 }
 
 /** COMISS, UCOMISS, COMISD, UCOMISD: ZF, PF, CF tell; OF, SF, AF are cleared. */
