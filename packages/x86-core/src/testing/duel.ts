@@ -2,7 +2,7 @@
  * Two engines run the same random programs, a random number of instructions at a time, while the rights of pages change.
  * They must agree to the last bit of state, memory and exit after every run.
  */
-import { type EngineName, ExitReason, Machine, SegmentRegister } from '../index.js';
+import { cpuidModels, type EngineName, ExitReason, Machine, SegmentRegister } from '../index.js';
 import { Cr0, Cr4, State } from '../state.js';
 import { interestingWord, Random } from './random.js';
 import { codePages, dataPages, Linear, makeProgram, pageBytes, type Program } from './random-program.js';
@@ -23,7 +23,7 @@ const userGate = 0xee00;
 
 /** A machine with the tables in place. */
 function makeMachine(engine: EngineName): Machine {
-  const machine = new Machine({ physicalBytes: Frame.count * pageBytes, engine, exitSelector });
+  const machine = new Machine({ physicalBytes: Frame.count * pageBytes, engine, exitSelector, cpuid: cpuidModels.sse2 });
   const { physical, cpu } = machine;
   const frame = (page: number, rights: number): number => (page * pageBytes) | rights;
   const all = Pte.present | Pte.writable | Pte.user;
@@ -44,7 +44,7 @@ function makeMachine(engine: EngineName): Machine {
   cpu.setGdt(Linear.system, 0x7f);
   cpu.setIdt(Linear.system + idtOffset, 256 * 8 - 1);
   cpu.cr3 = Frame.directory * pageBytes;
-  cpu.cr4 = Cr4.osfxsr;
+  cpu.cr4 = Cr4.osfxsr | Cr4.osxmmexcpt;
   cpu.cr0 = Cr0.pe | Cr0.pg | Cr0.wp | Cr0.ne | Cr0.am | Cr0.mp;
   return machine;
 }
@@ -61,6 +61,7 @@ function snapshot(machine: Machine, exit: string, retired: number): string {
     `gpr ${words(State.gpr, 8)}`,
     `segments ${words(State.segments, 24)}`,
     `x87 ${words(State.fpuControl, 8)} ${words(State.fpu, 32)}`,
+    `xmm ${words(State.xmm, 32)} mxcsr ${words(State.mxcsr, 1)}`,
   ].join('\n');
 }
 

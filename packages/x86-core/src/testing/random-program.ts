@@ -81,6 +81,12 @@ class Writer {
 type Emit = (w: Writer) => void;
 const any = (w: Writer): number => w.random.below(8);
 
+const span = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const vectorOpcodes = [
+  ...span(0x10, 0x17), ...span(0x28, 0x2f), ...span(0x50, 0x76), 0x7e, 0x7f, 0xc2, ...span(0xc4, 0xc6), ...span(0xd1, 0xef), ...span(0xf1, 0xfe),
+];
+const withImmediate = new Set([0x70, 0x71, 0x72, 0x73, 0xc2, 0xc4, 0xc5, 0xc6]);
+
 /** Weighted by repetition. */
 const emitters: readonly (readonly [weight: number, emit: Emit])[] = [
   [10, (w) => { w.sized(size(w.random), [w.random.below(8) * 8 + w.random.pick([0, 2])]); w.modrm(any(w)); }],
@@ -150,6 +156,14 @@ const emitters: readonly (readonly [weight: number, emit: Emit])[] = [
       w.out.push(opcode);
       w.modrm(any(w), true);
     }
+  }],
+  // MMX, SSE and SSE2, with the prefixes that are part of their opcodes
+  [4, (w) => {
+    w.out.push(...w.random.pick([[], [], [0x66], [0x66], [0xf3], [0xf2]]));
+    const opcode = w.random.pick(vectorOpcodes);
+    w.out.push(0x0f, opcode);
+    w.modrm(any(w));
+    if (withImmediate.has(opcode)) w.out.push(w.random.below(256));
   }],
   [1, (w) => w.out.push(0xdb, 0xe3)],
   [1, (w) => { w.out.push(0x8e, 0xc0 | (w.random.pick([0, 3, 4, 5]) << 3)); }],
