@@ -68,6 +68,19 @@ describe('a realtime clock', () => {
     expect(heard).toEqual([[11n, 111n], [-21n, 90n]]);
   });
 
+  it('passes on the steps of a clock it runs with', () => {
+    const base = new RealtimeClock(new VirtualClock(), 10n);
+    const clock = new RealtimeClock(base, 100n);
+    const heard: bigint[] = [];
+    const end = clock.onStep((delta) => heard.push(delta));
+    base.step(7n);
+    expect(clock.now()).toBe(107n);
+    clock.step(-1n);
+    end();
+    base.step(3n);
+    expect(heard).toEqual([7n, -1n]);
+  });
+
   it('can be set to the host\'s time', () => {
     const clock = new RealtimeClock(new MonotonicClock(), 0n);
     clock.set();

@@ -68,9 +68,14 @@ export class RealtimeClock implements Clock {
     this.step(time - this.now());
   }
 
+  /** Steps of the clock it runs with are its own, too. */
   onStep(listener: StepListener): () => void {
+    const endBase = this.#base.onStep?.(listener);
     this.#listeners.add(listener);
-    return () => { this.#listeners.delete(listener); };
+    return () => {
+      this.#listeners.delete(listener);
+      endBase?.();
+    };
   }
 }
 

@@ -309,4 +309,31 @@ describe('a clock that is stepped', () => {
     queue.run();
     expect(fired).toEqual(['later']);
   });
+
+  it.each([1000n, -1000n])('by %d in a relative timer\'s own callback moves the expiry it is forwarded from', (delta) => {
+    const { base, clock, queue } = stepped();
+    const missed: bigint[] = [];
+    const one = new Timer(queue, (self) => {
+      if (missed.length === 0) clock.step(delta);
+      missed.push(self.forward(10n));
+      return 'restart';
+    });
+    one.start(10n, 'relative');
+    base.advance(10n);
+    queue.run();
+    expect(missed).toEqual([1n]);
+    expect(one.remaining).toBe(10n);
+  });
+
+  it('in the callback of a relative timer that has started itself again moves it once', () => {
+    const { base, clock, queue } = stepped();
+    const one = new Timer(queue, (self) => {
+      self.start(50n, 'relative');
+      clock.step(1000n);
+    });
+    one.start(10n, 'relative');
+    base.advance(10n);
+    queue.run();
+    expect(one.remaining).toBe(50n);
+  });
 });

@@ -34,6 +34,8 @@ export class TimerQueue {
   readonly #late = new Heap<TimerNode>();
   /** While running: what is due by this time fires. */
   #dueUntil: Nanoseconds | undefined;
+  /** The timer whose callback is being called. It lies in no heap, but a step concerns it. */
+  #firing: TimerNode | undefined;
   #sequence = 0;
   #listener: (() => void) | undefined;
   readonly #endSteps: (() => void) | undefined;
@@ -78,10 +80,12 @@ export class TimerQueue {
       for (let node = this.#waiting.first; node !== undefined && node.key <= this.#dueUntil; node = this.#waiting.first) {
         this.remove(node);
         fired++;
+        this.#firing = node;
         node.entry.fire();
       }
     } finally {
       this.#dueUntil = undefined;
+      this.#firing = undefined;
       for (let node = this.#late.first; node !== undefined; node = this.#late.first) {
         this.#late.remove(node);
         this.#put(node, this.#waiting);
@@ -120,6 +124,8 @@ export class TimerQueue {
     };
     this.#waiting.rekey(keepDistance);
     this.#late.rekey(keepDistance);
+    // one that started itself again was in a heap already
+    if (this.#firing !== undefined && this.#firing.heap === undefined) keepDistance(this.#firing);
     if (this.#dueUntil !== undefined) this.#dueUntil = this.clock.now();
     this.#listener?.();
   }
