@@ -30,6 +30,7 @@ function stopped(): boolean {
   return (control.flags & ~control.masks & (MxFlag.invalid | MxFlag.denormal | MxFlag.divideByZero)) !== 0;
 }
 
+/** What arithmetic() can do. */
 export type Operation = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
 
 /** Set `result` to a op b. `a` is the destination operand: of two NaNs it wins. */
@@ -201,7 +202,9 @@ function convert(from: Format, to: Format, lo: number, hi: number): void {
   }
 }
 
+/** CVTSS2SD: sets `result`. */
 export function singleToDouble(bits: number): void { convert(singleFormat, doubleFormat, bits, 0); }
+/** CVTSD2SS: sets `result`. */
 export function doubleToSingle(lo: number, hi: number): void { convert(doubleFormat, singleFormat, lo, hi); }
 
 function fromInteger(format: Format, value: number): void {
@@ -209,8 +212,9 @@ function fromInteger(format: Format, value: number): void {
   else round(format, value < 0 ? 1 : 0, BigInt(Math.abs(value)), 0);
 }
 
-/** From a signed 32-bit integer. */
+/** CVTSI2SS: from a signed 32-bit integer; sets `result`. */
 export function intToSingle(value: number): void { fromInteger(singleFormat, value); }
+/** CVTSI2SD: always exact. */
 export function intToDouble(value: number): void { fromInteger(doubleFormat, value); }
 
 const indefinite = -0x8000_0000;
@@ -248,20 +252,23 @@ function toWhole(a: Unpacked, rounding: number): { value: bigint; inexact: boole
 
 // ── approximations ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** Parts of a single. */
+const Single = { sign: 0x8000_0000, magnitude: 0x7fff_ffff, exponent: 0x7f80_0000, quietBit: 0x40_0000, defaultNan: 0xffc0_0000 } as const;
+/** The sign, the exponent and twelve bits of the fraction. */
+const approximateMask = 0xffff_f800;
+
 const floats = new Float32Array(1);
 const words = new Int32Array(floats.buffer);
 
 /** Denormals count as zeros here, and denormal results become zeros, whatever MXCSR says. */
 function approximate(bits: number, function_: (value: number) => number): number {
-  words[0] = bits;
-  const nan = (bits & 0x7fff_ffff) > 0x7f80_0000;
-  if (nan) return bits | 0x40_0000;
-  if ((bits & 0x7f80_0000) === 0) words[0] = bits & 0x8000_0000;
+  if ((bits & Single.magnitude) > Single.exponent) return bits | Single.quietBit;
+  words[0] = (bits & Single.exponent) === 0 ? bits & Single.sign : bits;
   floats[0] = function_(floats[0]!);
-  if (Number.isNaN(floats[0])) return 0xffc0_0000 | 0;
+  if (Number.isNaN(floats[0])) return Single.defaultNan | 0;
   // twelve good bits are promised; no more are given, so that nobody builds on them
-  const value = words[0]! & 0xffff_f800;
-  return (value & 0x7f80_0000) === 0 ? value & 0x8000_0000 : value | 0;
+  const value = words[0]! & approximateMask;
+  return (value & Single.exponent) === 0 ? value & Single.sign : value;
 }
 
 /** RCPSS of one lane: 1/x within 1.5 × 2^-12. */

@@ -24,6 +24,7 @@ export interface FloatControl {
   /** Raised since the caller cleared it; lanes add theirs. */
   flags: number;
 }
+/** The one in use: an instruction is never interrupted. */
 export const control: FloatControl = { rounding: RoundingMode.nearest, masks: 0x3f, daz: false, ftz: false, flags: 0 };
 
 /** The bits of the last result; `hi` is of doubles. */
@@ -94,6 +95,7 @@ export function setZero(format: Format, sign: number): void {
   setResult(format, BigInt(sign) << (format.double ? 63n : 31n));
 }
 
+/** Infinity with a sign. */
 export function setInfinity(format: Format, sign: number): void {
   setResult(format, (BigInt(sign) << (format.double ? 63n : 31n)) | (BigInt(2 * format.greatest + 1) << BigInt(format.precision - 1)));
 }
@@ -108,6 +110,7 @@ export function setQuiet(format: Format, lo: number, hi: number): void {
   setResult(format, bitsOf(format, lo, hi) | (1n << BigInt(format.precision - 2)));
 }
 
+/** Bits up to the leading one; 0 for zero. */
 export function bitLength(value: bigint): number {
   return value === 0n ? 0 : value.toString(2).length;
 }
