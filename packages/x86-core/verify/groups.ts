@@ -1,7 +1,8 @@
 /*
  * All groups of cases, by the file their recorded examples go to.
  */
-import { integerGroups, segmentedGroups } from './integer-cases.js';
+import { integerGroups } from './integer-cases.js';
+import { segmentedGroups } from './segmented-cases.js';
 import { sequenceGroup } from './sequence-cases.js';
 import { packedGroups, vectorConversionGroups, vectorFloatGroups, vectorMoveGroups } from './vector-cases.js';
 import { x87StateGroups } from './x87-state-cases.js';
