@@ -9,6 +9,7 @@
  * Rules for authors: all accesses that can fault come before anything is committed; conditions decided while building
  * (sizes, operand kinds) are ordinary `if`s, conditions of the running program go through when() and select().
  */
+import type { UndefinedResults } from './undefined-results.js';
 
 /** Comparison and arithmetic on 32-bit values, operands, flags, control. `V` is the engine's idea of a value. */
 export interface Builder<V> {
@@ -16,6 +17,8 @@ export interface Builder<V> {
   readonly size: number;
   /** Address size in bytes: 2 or 4. */
   readonly addressSize: number;
+  /** Known while building, as sizes are. */
+  readonly undefinedResults: UndefinedResults;
 
   imm(value: number): V;
   add(a: V, b: V): V;

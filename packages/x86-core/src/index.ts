@@ -6,3 +6,4 @@ export { type Exit, ExitReason } from './exit.js';
 export { PageFault, pushesErrorCode, Vector } from './fault.js';
 export { Machine, type MachineOptions, PhysicalMemory } from './machine.js';
 export { Access, Cr0, Cr4, Eflags, Register, SegmentRegister } from './state.js';
+export type { UndefinedResults } from './undefined-results.js';

@@ -79,11 +79,17 @@ export class Machine {
   readonly physical: PhysicalMemory;
   readonly cpu: Cpu;
 
-  /** Throws X86Error when the size is not a positive multiple of 4096 or the host cannot give that much memory. */
+  /**
+   * Throws X86Error when the size is not a positive multiple of 4096, the host cannot give that much memory, or
+   * undefinedResults names nobody we know.
+   */
   constructor(options: MachineOptions) {
     const { physicalBytes } = options;
     if (!Number.isInteger(physicalBytes) || physicalBytes <= 0 || physicalBytes % pageSize !== 0)
       throw new X86Error('bad-argument', `a machine needs a positive multiple of ${pageSize} bytes of memory, not ${physicalBytes}`);
+    const makers: readonly unknown[] = ['intel', 'amd', undefined];
+    if (!makers.includes(options.undefinedResults))
+      throw new X86Error('bad-argument', `undefinedResults is 'intel' or 'amd', not ${String(options.undefinedResults)}`);
     const pages = Math.ceil((Layout.physical + physicalBytes) / wasmPage);
     try {
       this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

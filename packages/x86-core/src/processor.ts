@@ -15,6 +15,7 @@ import { raise, Vector } from './fault.js';
 import type { Instruction } from './instruction.js';
 import { LinearMemory } from './linear-memory.js';
 import { Access, Cr0, Eflags, Layout, Mode, Register, SegmentRegister, State } from './state.js';
+import type { UndefinedResults } from './undefined-results.js';
 
 /** What a processor is built from. */
 export interface ProcessorOptions {
@@ -25,6 +26,8 @@ export interface ProcessorOptions {
   ports?: PortBus;
   devices?: readonly DeviceRange[];
   cpuid?: CpuidModel;
+  /** Whose results where the manual leaves them open: 'intel' by default. */
+  undefinedResults?: UndefinedResults;
   /** What RDTSC reads; instructions retired by default. */
   timestampCounter?: () => bigint;
 }
@@ -65,6 +68,7 @@ export class Processor extends LinearMemory {
   readonly cpuid: CpuidModel;
   /** The feature word of the model (CPUID leaf 1, EDX). */
   readonly features: number;
+  readonly undefinedResults: UndefinedResults;
   timestampCounter: () => bigint;
   /** What WRMSR has added to the time-stamp counter. */
   timestampOffset = 0n;
@@ -93,6 +97,7 @@ export class Processor extends LinearMemory {
     this.ports = options.ports ?? noPorts;
     this.cpuid = options.cpuid ?? cpuidModels.default;
     this.features = this.cpuid.basic[1]?.edx ?? 0;
+    this.undefinedResults = options.undefinedResults ?? 'intel';
     this.timestampCounter = options.timestampCounter ?? (() => BigInt(Math.trunc(this.f64[State.retired >> 3]!)));
     this.updateMode();
   }

@@ -12,6 +12,7 @@ import { type Instruction, Repeat, SlotKind } from './instruction.js';
 import type { Processor } from './processor.js';
 import { repeat } from './semantics/strings.js';
 import { Access, Layout, SegmentField, SegmentRegister, State } from './state.js';
+import type { UndefinedResults } from './undefined-results.js';
 
 const GPR = State.gpr >> 2;
 const EIP = State.eip >> 2;
@@ -28,12 +29,14 @@ class Evaluator implements Builder<number> {
   insn: Instruction;
   size = 4;
   addressSize = 4;
+  readonly undefinedResults: UndefinedResults;
   #offset = 0;
   #linear = 0;
 
   constructor(cpu: Processor, insn: Instruction) {
     this.cpu = cpu;
     this.insn = insn;
+    this.undefinedResults = cpu.undefinedResults;
   }
 
   /** Address the memory operand and make sure of a read-modify-write destination. */

@@ -11,6 +11,7 @@ import { readEflags, writeEflags } from '../src/flags.js';
 import { cpuidModels } from '../src/cpuid.js';
 import { Processor } from '../src/processor.js';
 import { Access, Cr0, Cr4, Layout, SegmentField, SegmentRegister, State } from '../src/state.js';
+import type { UndefinedResults } from '../src/undefined-results.js';
 import '../src/semantics/index.js';
 import { Case, type CaseView, Fx, type LocalSegment, Place, Selector, int3, localSegments, readOnlyPattern } from './case.js';
 
@@ -67,9 +68,9 @@ export class Subject {
   readonly #cpu: Processor;
   readonly #engine: Engine;
 
-  constructor(factory: EngineFactory = referenceEngine) {
+  constructor(factory: EngineFactory = referenceEngine, undefinedResults: UndefinedResults = 'intel') {
     const memory = new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages });
-    const cpu = new Processor(memory, { physicalBytes: Page.count * pageBytes, exitSelector, cpuid: cpuidModels.sse2 });
+    const cpu = new Processor(memory, { physicalBytes: Page.count * pageBytes, exitSelector, cpuid: cpuidModels.sse2, undefinedResults });
     this.#cpu = cpu;
     this.#engine = factory(cpu);
     this.#buildTables();

@@ -9,6 +9,7 @@ import { Stepper } from '../engine.js';
 import { Vector } from '../fault.js';
 import type { Processor } from '../processor.js';
 import { Eflags, Layout, Mode, State } from '../state.js';
+import type { UndefinedResults } from '../undefined-results.js';
 import { bulkString } from './bulk.js';
 import { CodeCache } from './code-cache.js';
 import { generateInterpreter, type GeneratedInterpreter, Handler } from './generate.js';
@@ -22,15 +23,16 @@ const wasmPage = 0x10000;
 
 type RunFunction = (record: number, pageBase: number) => number;
 
-/** Modules by memory size: they depend on nothing else, so machines of one size share theirs. */
-const modules = new Map<number, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
+/** Modules by what they depend on, memory size and undefined results: machines that agree in both share theirs. */
+const modules = new Map<string, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
 
-function moduleFor(memoryPages: number): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
-  let known = modules.get(memoryPages);
+function moduleFor(memoryPages: number, undefinedResults: UndefinedResults): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
+  const key = `${memoryPages} ${undefinedResults}`;
+  let known = modules.get(key);
   if (!known) {
-    const generated = generateInterpreter(memoryPages);
+    const generated = generateInterpreter(memoryPages, undefinedResults);
     known = { generated, module: new WebAssembly.Module(generated.code) };
-    modules.set(memoryPages, known);
+    modules.set(key, known);
   }
   return known;
 }
@@ -49,7 +51,7 @@ export class InterpreterEngine implements Engine {
   stepped = 0;
 
   constructor(cpu: Processor) {
-    const { generated, module } = moduleFor(cpu.memory.buffer.byteLength / wasmPage);
+    const { generated, module } = moduleFor(cpu.memory.buffer.byteLength / wasmPage, cpu.undefinedResults);
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
     this.#plain = generated.plain;

@@ -11,6 +11,7 @@ import { HandlerBuilder, Label, Local, type Shape } from './handler-builder.js';
 import { Output, type Statement } from './node.js';
 import { Field, recordSize } from './record.js';
 import { selectFusedShapes, selectPairs, selectShapes, shapeKey } from './shapes.js';
+import type { UndefinedResults } from '../undefined-results.js';
 
 /** Handlers that are no instructions. */
 export const Handler = {
@@ -214,7 +215,7 @@ const pseudo: readonly ((out: Output) => void)[] = [
 ];
 
 /** Generate the interpreter for a memory of so many pages of 64 KiB. */
-export function generateInterpreter(memoryPages: number): GeneratedInterpreter {
+export function generateInterpreter(memoryPages: number, undefinedResults: UndefinedResults): GeneratedInterpreter {
   const shapes = selectShapes();
   const fusedShapes = selectFusedShapes(shapes);
   const handlers = new Map<number, number>();
@@ -228,13 +229,13 @@ export function generateInterpreter(memoryPages: number): GeneratedInterpreter {
   const write = (statements: Statement[]) => (out: Output): void => out.statements(statements);
   for (const shape of shapes) {
     handlers.set(keyOf(shape), bodies.length);
-    bodies.push(write(new HandlerBuilder(shape).build()));
+    bodies.push(write(new HandlerBuilder(shape, undefinedResults).build()));
   }
   for (const { first, condition } of fusedShapes) {
     const key = keyOf(first);
     fused.set(key * 16 + condition, bodies.length);
     plain[bodies.length] = handlers.get(key)!;
-    bodies.push(write(new HandlerBuilder(first).buildWithBranch(condition)));
+    bodies.push(write(new HandlerBuilder(first, undefinedResults).buildWithBranch(condition)));
   }
   for (const { first, second } of shapePairs) {
     const key = keyOf(first);
@@ -242,7 +243,7 @@ export function generateInterpreter(memoryPages: number): GeneratedInterpreter {
     if (seconds === undefined) pairs.set(key, (seconds = new Map()));
     seconds.set(keyOf(second), bodies.length);
     plain[bodies.length] = handlers.get(key)!;
-    bodies.push(write(new HandlerBuilder(first).buildWithNext(second)));
+    bodies.push(write(new HandlerBuilder(first, undefinedResults).buildWithNext(second)));
   }
 
   const out = new Output(Local.firstTemporary, Local.firstWide);

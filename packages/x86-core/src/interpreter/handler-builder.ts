@@ -16,6 +16,7 @@ import { Op } from '../wasm/encoder.js';
 import { ExpressionBuilder } from './expression-builder.js';
 import type { Node, Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
+import type { UndefinedResults } from '../undefined-results.js';
 
 /** Operand kinds, sizes and memory form that share one handler. */
 export interface Shape {
@@ -50,6 +51,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   readonly size: number;
   /** Instructions with 16-bit addresses have no handlers. */
   readonly addressSize = 4;
+  readonly undefinedResults: UndefinedResults;
   readonly #shape: Shape;
   readonly #record: number;
   #host: Node | undefined;
@@ -60,9 +62,10 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   ended = false;
 
   /** @param recordOffset where the record lies from Local.record: 0, or recordSize for the second of a fused pair */
-  constructor(shape: Shape, recordOffset = 0) {
+  constructor(shape: Shape, undefinedResults: UndefinedResults, recordOffset = 0) {
     super();
     this.#shape = shape;
+    this.undefinedResults = undefinedResults;
     this.size = shape.size;
     this.#record = recordOffset;
   }
@@ -93,7 +96,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     this.#shape.definition.execute!(this);
     // from here on everything, slow paths included, is the second instruction's
     this.#advance();
-    return [...this.list, ...new HandlerBuilder(next).build()];
+    return [...this.list, ...new HandlerBuilder(next, this.undefinedResults).build()];
   }
 
   // ── operands ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -364,7 +367,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
       out.set(Local.record);
       out.branch(Op.br, Label.enter);
     }));
-    const second = recordOffset === 0 ? this : new HandlerBuilder(this.#shape, recordOffset);
+    const second = recordOffset === 0 ? this : new HandlerBuilder(this.#shape, this.undefinedResults, recordOffset);
     second.list = this.list;
     second.#goTo(second.target(), Label.link);
     this.ended = true;

@@ -11,7 +11,7 @@ import { Vector } from '../fault.js';
 import { setZeroFlag } from '../flags.js';
 import { Register, State } from '../state.js';
 import {
-  bitsOf, carry, carryPair, setAddFlags, setLogicFlags, setSubtractFlags, signExtend, topBit, truncate,
+  bitsOf, carry, carryPair, overflow, setAddFlags, setCarryAndOverflow, setLogicFlags, setSubtractFlags, signExtend, topBit, truncate,
 } from './flags-of.js';
 
 const { eax, ecx, edx, ebx } = Register;
@@ -112,8 +112,12 @@ define('neg', { ...unary, execute: (b) => {
   setSubtractFlags(b, b.imm(0), x, result);
 } });
 
-/** CF = OF = "the high half says something new"; SF, ZF and PF follow the low half, AF is cleared. */
+/**
+ * CF = OF = "the high half says something new". The others are undefined: SF, ZF and PF follow the low half and AF is
+ * cleared, or all are kept.
+ */
 function setMultiplyFlags<V>(b: Builder<V>, low: V, lost: V): void {
+  if (b.undefinedResults === 'amd') return setCarryAndOverflow(b, lost, lost);
   const extended = signExtend(b, low);
   const { addend, sum } = carryPair(b, lost, lost);
   b.setFlags(extended, extended, addend, sum);
@@ -158,7 +162,14 @@ function multiplyInto(name: string, uses: string, left: number, right: number): 
 multiplyInto('imul', 'rw r', 0, 1);
 multiplyInto('imul3', 'w r r', 1, 2);
 
-/** Divisions leave the flags alone. A quotient that does not fit is #DE, with nothing changed. */
+/** Undefined, all of them: kept, or CF and OF kept, AF set, SF, ZF and PF clear. */
+function setDivideFlags<V>(b: Builder<V>): void {
+  if (b.undefinedResults === 'intel') return;
+  const { addend, sum } = carryPair(b, carry(b), overflow(b), b.imm(1));
+  b.setFlags(b.imm(1), b.imm(1), addend, sum);
+}
+
+/** A quotient that does not fit is #DE, with nothing changed. */
 function divide(name: string, signed: boolean): void {
   define(name, { uses: 'r', hot: true, execute: (b) => {
     const divisor = b.get(0);
@@ -168,6 +179,7 @@ function divide(name: string, signed: boolean): void {
       const { quotient, remainder } = signed ? b.divideSigned(high, low, divisor) : b.divideUnsigned(high, low, divisor);
       b.setGpr(eax, 4, quotient);
       b.setGpr(edx, 4, remainder);
+      setDivideFlags(b);
       return;
     }
     const dividend = b.size === 2
@@ -181,6 +193,7 @@ function divide(name: string, signed: boolean): void {
       b.setGpr(eax, 2, quotient);
       b.setGpr(edx, 2, remainder);
     } else b.setGpr(eax, 2, b.or(truncate(b, quotient), b.shl(truncate(b, remainder), b.imm(8))));
+    setDivideFlags(b);
   } });
 }
 divide('div', false);

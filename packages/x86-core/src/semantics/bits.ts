@@ -36,14 +36,16 @@ for (const [name, change] of Object.entries(changes)) {
 
 /**
  * BSF and BSR: ZF tells whether the source was 0; then the destination stays as it was (the manual leaves it open,
- * every processor keeps it, and programs rely on it). The other flags are undefined and follow the source.
+ * every processor keeps it, and programs rely on it). The other flags are undefined: PF follows the number found, and
+ * without one is set, the rest is clear.
  */
 function scan(name: string, forward: boolean): void {
   define(name, { uses: 'rw r', hot: true, execute: (b) => {
     const source = b.get(1);
     const found = forward ? b.ctz(source) : b.sub(b.imm(31), b.clz(source));
     b.set(0, b.select(source, found, b.get(0)));
-    b.setFlags(source, source, b.imm(0), b.imm(0));
+    // nothing found is 32 or -1 here, of which the mask leaves a byte with an even number of ones
+    b.setFlags(source, b.and(found, b.imm(forward ? 0x1f : 0xff)), b.imm(0), b.imm(0));
   } });
 }
 scan('bsf', true);

@@ -1,7 +1,8 @@
 /*
  * Shifts and rotates. Counts are taken modulo 32; a count of 0 changes nothing, not even flags.
  *
- * Where the manual leaves OF open (counts above 1) we compute it as the silicon does, by the same formula as for 1.
+ * Where the manual leaves OF open (counts above 1) we compute it as the silicon does, by the same formula as for 1. It
+ * leaves AF open, too, and makers differ: see undefined-results.ts.
  */
 import type { Builder } from '../builder.js';
 import { define } from '../definition.js';
@@ -12,7 +13,7 @@ const options = { uses: 'rw r', hot: true } as const;
 
 function setShiftFlags<V>(b: Builder<V>, result: V, carryOut: V, overflowed: V): void {
   const extended = signExtend(b, result);
-  const { addend, sum } = carryPair(b, carryOut, overflowed);
+  const { addend, sum } = carryPair(b, carryOut, overflowed, b.undefinedResults === 'amd' ? b.imm(1) : undefined);
   b.setFlags(extended, extended, addend, sum);
 }
 
@@ -95,20 +96,23 @@ function rotateCarry(name: string, toTheLeft: boolean): void {
     let count = masked;
     for (let times = 0; times < (b.size === 1 ? 3 : b.size === 2 ? 1 : 0); times++)
       count = b.select(b.lessUnsigned(count, ring), count, b.sub(count, ring));
+    const setFlags = (result: typeof count, out: typeof count): void => setCarryAndOverflow(b, out,
+      b.xor(topBit(b, result), toTheLeft ? out : b.and(b.shr(result, b.imm(bits - 2)), b.imm(1))));
     b.when(count, () => {
       const other = b.sub(ring, count);
       const { result, out } = rotateThroughCarry(b, b.get(0), toTheLeft ? count : other, toTheLeft ? other : count);
       b.set(0, result);
-      const top = topBit(b, result);
-      setCarryAndOverflow(b, out,
-        toTheLeft ? b.xor(out, top) : b.xor(top, b.and(b.shr(result, b.imm(bits - 2)), b.imm(1))));
-    });
+      setFlags(result, out);
+    }, b.undefinedResults === 'amd' && b.size < 4 ? () => setFlags(b.get(0), carry(b)) : undefined);
   }) });
 }
 rotateCarry('rcl', true);
 rotateCarry('rcr', false);
 
-/** SHLD and SHRD: slot 0 shifted, filled from slot 1. 16-bit forms with counts above 16 go on with slot 0's own bits. */
+/**
+ * SHLD and SHRD: slot 0 shifted, filled from slot 1. What fills 16-bit forms with counts above 16 is undefined: slot 0's
+ * own bits, or those of slot 1 once more.
+ */
 function doubleShift(name: string, toTheLeft: boolean): void {
   define(name, { uses: 'rw r r', hot: true, execute: (b) => counted(b, 2, (count) => {
     const x = b.get(0);
@@ -116,14 +120,16 @@ function doubleShift(name: string, toTheLeft: boolean): void {
     let result = x;
     let out = x;
     const one = b.imm(1);
+    const amd16 = b.size === 2 && b.undefinedResults === 'amd';
+    const filler = amd16 ? fill : x;
     if (b.size === 4) {
       const other = b.sub(b.imm(32), count);
       result = toTheLeft ? b.or(b.shl(x, count), b.shr(fill, other)) : b.or(b.shr(x, count), b.shl(fill, other));
       out = b.and(b.shr(x, toTheLeft ? other : b.sub(count, one)), one);
     } else if (toTheLeft) {
-      // 48-bit ring x:fill:x, taken 32 bits at a time
+      // 48 bits, x:fill:filler, taken 32 at a time
       const pair = b.or(b.shl(x, b.imm(16)), fill);
-      const again = b.or(b.shl(fill, b.imm(16)), x);
+      const again = b.or(b.shl(fill, b.imm(16)), filler);
       const beyond = b.lessUnsigned(b.imm(16), count);
       const shift = b.select(beyond, b.sub(count, b.imm(16)), count);
       const source = b.select(beyond, again, pair);
@@ -131,7 +137,7 @@ function doubleShift(name: string, toTheLeft: boolean): void {
       out = b.and(b.shr(source, b.sub(b.imm(32), shift)), one);
     } else {
       const pair = b.or(b.shl(fill, b.imm(16)), x);
-      const again = b.or(b.shl(x, b.imm(16)), fill);
+      const again = b.or(b.shl(filler, b.imm(16)), fill);
       const beyond = b.lessUnsigned(b.imm(16), count);
       const shift = b.select(beyond, b.sub(count, b.imm(16)), count);
       const source = b.select(beyond, again, pair);
@@ -139,7 +145,10 @@ function doubleShift(name: string, toTheLeft: boolean): void {
       out = b.and(b.shr(source, b.sub(shift, one)), one);
     }
     b.set(0, result);
-    setShiftFlags(b, result, out, topBit(b, b.xor(result, x)));
+    if (amd16) out = b.select(b.lessUnsigned(b.imm(16), count), b.imm(0), out);
+    const top = topBit(b, result);
+    if (!toTheLeft) setShiftFlags(b, result, out, b.xor(top, b.and(b.shr(result, b.imm(bitsOf(b.size) - 2)), one)));
+    else setShiftFlags(b, result, out, b.xor(out, amd16 ? b.and(top, b.lessUnsigned(count, b.imm(16))) : top));
   }) });
 }
 doubleShift('shld', true);
