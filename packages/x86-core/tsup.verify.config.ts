@@ -2,9 +2,11 @@ import { defineConfig } from 'tsup';
 
 /** The native comparison is a program of its own, built aside and run at once. */
 export default defineConfig({
-  entry: { native: 'verify/native.ts', record: 'verify/record.ts' },
+  entry: { native: 'verify/native.ts', record: 'verify/record.ts', decoder: 'verify/decoder/main.ts' },
   format: ['esm'],
   noExternal: [/^@lguest\//],
+  // it reads its WebAssembly from beside itself
+  external: ['iced-x86'],
   esbuildOptions(options) {
     options.conditions = ['@lguest/source'];
   },

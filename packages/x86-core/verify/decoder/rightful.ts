@@ -1,0 +1,15 @@
+/*
+ * Differences that are ours by right.
+ */
+import type { Instruction } from '../../src/instruction.js';
+import type { Plan } from './plan.js';
+
+/** An entry: which differences it covers, and why they are right. */
+export interface Rightful {
+  readonly name: string;
+  readonly why: string;
+  covers(ours: Instruction, theirs: Plan, bytes: Uint8Array, at: number): boolean;
+}
+
+/** All of them. */
+export const rightful: readonly Rightful[] = [];
