@@ -17,15 +17,18 @@ const tables = readdirSync(directory).map((file) => ({
   lines: readFileSync(join(directory, file), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#')),
 }));
 
-describe.each([['reference', referenceEngine], ['interpreter', interpreterEngine]] as const)('%s engine', (_, factory) => {
-  const subject = new Subject(factory);
+const engines = [['reference', referenceEngine], ['interpreter', interpreterEngine]] as const;
+// the answers are an AMD's: with its undefined results ours are the same altogether
+describe.each(engines.flatMap(([name, factory]) => [[name, 'intel', factory], [name, 'amd', factory]] as const))('%s engine, undefined results of %s', (_, maker, factory) => {
+  const subject = new Subject(factory, maker);
   it.each(tables.map(({ name, lines }) => [name, lines] as const))('%s', (name, lines) => {
     const wrong: string[] = [];
     for (const line of lines) {
-      const { before, after, undefinedFlags } = parseCase(line);
+      const { before, after, open } = parseCase(line);
+      if (maker === 'intel' && open.result) continue;
       const ours = new CaseView(before.bytes.slice());
       subject.run(ours);
-      const found = differences(after, ours, undefinedFlags);
+      const found = differences(after, ours, maker === 'intel' ? open.flags : 0);
       if (found.length > 0 && !(name === 'x87-transcendental' && withinOneUnit(after, ours))) wrong.push(`${line}\n    ${found.join('  ')}`);
     }
     expect(wrong).toEqual([]);

@@ -33,9 +33,9 @@ function smallCount(random: Random, c: CaseView): void {
   if (random.oneIn(2)) c.setRegister(Register.ecx, (c.register(Register.ecx) & ~0xff) | random.below(40));
 }
 
-/** The result of a double shift by more than the operand's width is undefined, and differs between makers. */
-function doubleCount(random: Random, c: CaseView, operandSize: number, length: number): void {
-  c.code[length - 1] = operandSize === 2 ? random.below(17) | (random.below(8) << 5) : random.below(256);
+/** Every count, of which five bits matter. */
+function doubleCount(random: Random, c: CaseView, _: number, length: number): void {
+  c.code[length - 1] = random.below(256);
 }
 
 function shift(name: string, index: number): Group {

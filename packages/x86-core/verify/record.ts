@@ -10,9 +10,8 @@ import { Batch, Case, CaseView, Fx, Place, plainStart, stopVector } from './case
 import { files } from './groups.js';
 import { Oracle } from './oracle.js';
 import { Random } from '../src/testing/random.js';
-import { sequenceUndefined } from './sequence-cases.js';
 import { formatCase } from './table.js';
-import { isUndefined, leavesHalf, undefinedFlags } from './undefined.js';
+import { leavesHalf, type Open, undefinedAfter } from './undefined.js';
 import type { Group } from './x87-cases.js';
 
 /** Cases tried per group, kept per kind of case, and kept at least. */
@@ -104,10 +103,10 @@ function simplifyFlags(oracle: Oracle, before: Batch, after: Batch): Batch {
   return kept;
 }
 
-/** A case worth a line, and the flags that are undefined after it. */
+/** A case worth a line, and what is undefined after it. */
 interface Chosen {
   bytes: Uint8Array;
-  mask: number;
+  open: Open;
 }
 
 /** Choose cases of one group: one of every kind, and some more that went well. */
@@ -120,14 +119,14 @@ function choose(oracle: Oracle, group: Group, seed: number, brief: boolean): Cho
   const chosen: number[] = [];
   const rest: number[] = [];
   for (let i = 0; i < tried; i++) {
-    if (isUndefined(group.name, all.at(i)) || leavesHalf(group.name, answers.at(i))) continue;
+    if (leavesHalf(group.name, answers.at(i))) continue;
     const kind = kindOf(all.at(i), answers.at(i));
     if (!kinds.has(kind) && chosen.length < (brief ? briefly : atMost)) chosen.push(i);
     else if (answers.at(i).word(Case.vector) === stopVector) rest.push(i);
     kinds.add(kind);
   }
   while (chosen.length < (brief ? briefly : atLeast) && rest.length > 0) chosen.push(rest.shift()!);
-  return chosen.map((i) => ({ bytes: all.at(i).bytes, mask: undefinedFlags(group.name, all.at(i)) | sequenceUndefined(all.at(i)) }));
+  return chosen.map((i) => ({ bytes: all.at(i).bytes, open: undefinedAfter(group.name, all.at(i)) }));
 }
 
 /** The text of one file. */
@@ -141,8 +140,8 @@ function record(oracle: Oracle, groups: readonly Group[], seed: number): string 
   after = simplifyFlags(oracle, before, after);
   let at = 0;
   return parts.map(({ group, chosen }) => {
-    const lines = chosen.map(({ mask }) => {
-      const line = formatCase({ before: before.at(at), after: after.at(at), undefinedFlags: mask });
+    const lines = chosen.map(({ open }) => {
+      const line = formatCase({ before: before.at(at), after: after.at(at), open });
       at++;
       return line;
     });

@@ -15,10 +15,12 @@
  *   ip=…               where the instruction is, when not at 10000800 (before only)
  *   +3                 went on 3 bytes further; @10000777 went to that address
  *   #14(4) cr2=…       exception with its error code, at the instruction
- *   undef=10           EFLAGS bits that mean nothing afterwards
+ *   undef=10           EFLAGS bits that the manual leaves open: here they are this processor's
+ *   undef=8d5!         the destination, too
  */
 import { selectorNames } from './compare.js';
 import { Case, CaseView, Fx, Place, plainStart, stopVector } from './case.js';
+import type { Open } from './undefined.js';
 
 const registerNames = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
 const resumeFlag = 0x1_0000;
@@ -27,11 +29,11 @@ const withErrorCode = new Set([8, 10, 11, 12, 13, 14, 17]);
 const hex = (value: number): string => (value >>> 0).toString(16);
 const hexBytes = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-/** One line's worth: a case before and after, and the flags that are undefined then. */
+/** One line's worth: a case before and after, and what is undefined then. */
 export interface Recorded {
   before: CaseView;
   after: CaseView;
-  undefinedFlags: number;
+  open: Open;
 }
 
 const mxcsr = Case.fxsave + Fx.mxcsr;
@@ -110,11 +112,11 @@ function endText(before: CaseView, after: CaseView): string[] {
 }
 
 /** The line for a case. */
-export function formatCase({ before, after, undefinedFlags }: Recorded): string {
+export function formatCase({ before, after, open }: Recorded): string {
   const start = new CaseView();
   plainStart(start);
   const code = hexBytes(before.code).replace(/(cc)+$/, '') || 'cc';
-  const tail = undefinedFlags ? [`undef=${hex(undefinedFlags)}`] : [];
+  const tail = open.flags ? [`undef=${hex(open.flags)}${open.result ? '!' : ''}`] : [];
   const place = before.word(Case.eip) === Place.code ? [] : [`ip=${hex(before.word(Case.eip))}`];
   return [code, [...place, ...stateText(before, start)].join(' '), [...endText(before, after), ...tail].join(' ')].join(' | ').replace(/ {2}/g, ' ');
 }
@@ -164,7 +166,7 @@ export function parseCase(line: string): Recorded {
   const turn = new CaseView(before.bytes.slice());
   if (status !== undefined) applyState(turn, ...pairOf(status));
   const after = rotated(before, turn);
-  let undefinedFlags = 0;
+  const open: Open = { flags: 0, result: false };
   for (const token of tokens) {
     const [name, value] = pairOf(token);
     if (token.startsWith('+')) end(after, stopVector, before.word(Case.eip) + Number(token.slice(1)) + 1);
@@ -175,10 +177,10 @@ export function parseCase(line: string): Recorded {
       after.setWord(Case.errorCode, error === undefined ? 0 : Number.parseInt(error, 16));
     } else if (name === 'eip') after.setWord(Case.eip, Number.parseInt(value, 16));
     else if (name === 'cr2') after.setWord(Case.cr2, Number.parseInt(value, 16));
-    else if (name === 'undef') undefinedFlags = Number.parseInt(value, 16);
+    else if (name === 'undef') Object.assign(open, { flags: Number.parseInt(value, 16), result: value.endsWith('!') });
     else if (!applyState(after, name, value)) throw new Error(`cannot read ${token} in: ${line}`);
   }
-  return { before, after, undefinedFlags };
+  return { before, after, open };
 }
 
 function end(c: CaseView, vector: number, eip: number): void {

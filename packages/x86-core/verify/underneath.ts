@@ -1,0 +1,46 @@
+/*
+ * Which processor answers here. CPUID may be asked by any program, so the oracle asks it as a case.
+ */
+import { Batch, plainStart } from './case.js';
+import type { Oracle } from './oracle.js';
+import type { UndefinedResults } from '../src/undefined-results.js';
+import { Register } from '../src/state.js';
+
+/** The processor underneath, by its own account. */
+export interface Underneath {
+  /** Twelve letters. */
+  vendor: string;
+  family: number;
+  model: number;
+  /** Whose undefined results to expect of it. */
+  undefinedResults: UndefinedResults;
+  /** These are known from this family itself: undefined flags must agree as well. */
+  measured: boolean;
+}
+
+const cpuid = [0x0f, 0xa2];
+const amd = 'AuthenticAMD';
+/** Zen 5, which src/undefined-results.ts was measured on. */
+const measuredFamily = 0x1a;
+const extendedFamily = 0xf;
+
+/** Ask it. */
+export function underneath(oracle: Oracle): Underneath {
+  const batch = new Batch(2);
+  for (let leaf = 0; leaf < batch.count; leaf++) {
+    const c = batch.at(leaf);
+    plainStart(c);
+    c.setCode(cpuid);
+    c.setRegister(Register.eax, leaf);
+  }
+  const answers = oracle.run(batch);
+  const name = new Uint8Array(12);
+  const view = new DataView(name.buffer);
+  [Register.ebx, Register.edx, Register.ecx].forEach((register, i) => view.setUint32(4 * i, answers.at(0).register(register), true));
+  const vendor = new TextDecoder('latin1').decode(name);
+  const signature = answers.at(1).register(Register.eax);
+  const baseFamily = (signature >>> 8) & 0xf;
+  const family = baseFamily === extendedFamily ? baseFamily + ((signature >>> 20) & 0xff) : baseFamily;
+  const model = ((signature >>> 4) & 0xf) | ((signature >>> 12) & 0xf0);
+  return { vendor, family, model, undefinedResults: vendor === amd ? 'amd' : 'intel', measured: vendor === amd && family === measuredFamily };
+}
