@@ -288,9 +288,9 @@ export function arcTangent(a: Float80, b: Float80, out: Float80): void {
   const distance = right.exponent - left.exponent;
   inexact();
   if (distance < -tinyPower && !a.sign) {
-    // y / x
+    // y / x, but not quite
     const scale = 192;
-    deliver(out, sign, (significand(right) << BigInt(scale)) / significand(left), scale - distance, true, fullPrecision);
+    deliver(out, sign, ((significand(right) << BigInt(scale)) - 1n) / significand(left), scale - distance, true, fullPrecision);
     return;
   }
   let value: bigint;
