@@ -18,7 +18,8 @@
  *   AAD                   CF OF AF 0                         CF OF AF of the 8-bit addition
  *
  * Both: logic clears AF; shifts and rotates have OF as their last step by one would leave it; bit tests keep all but CF;
- * BSF and BSR keep a destination for which there is no bit, clear CF OF AF SF, and have PF by the bit's number, 1 for none.
+ * BSF and BSR keep a destination for which there is no bit, clear CF OF AF SF, and have PF by the bit's number, 1 for
+ * none; BSWAP makes a 16-bit register 0.
  */
 
 /**

@@ -283,7 +283,7 @@ export const integerGroups: readonly Group[] = [
   group('bsr', { opcode: [0x0f, 0xbd], modrm: 'any', adjust: oftenZero }),
   group('xadd', { opcode: [0x0f, 0xc0], modrm: 'any', size: 1, lock: true }, { opcode: [0x0f, 0xc1], modrm: 'any', lock: true }),
   group('cmpxchg8b', { opcode: [0x0f, 0xc7], modrm: 'memory', middle: 1, size: 8, lock: true, prepare: matchPair }),
-  group('bswap', ...range(8).map((r) => ({ opcode: [0x0f, 0xc8 + r], noOperandSize: true }))),
+  group('bswap', ...range(8).map((r) => ({ opcode: [0x0f, 0xc8 + r] }))),
 ];
 
 function matchAccumulator(random: Random, c: CaseView): void {

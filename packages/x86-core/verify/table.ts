@@ -116,7 +116,7 @@ export function formatCase({ before, after, open }: Recorded): string {
   const start = new CaseView();
   plainStart(start);
   const code = hexBytes(before.code).replace(/(cc)+$/, '') || 'cc';
-  const tail = open.flags ? [`undef=${hex(open.flags)}${open.result ? '!' : ''}`] : [];
+  const tail = open.flags || open.result ? [`undef=${hex(open.flags)}${open.result ? '!' : ''}`] : [];
   const place = before.word(Case.eip) === Place.code ? [] : [`ip=${hex(before.word(Case.eip))}`];
   return [code, [...place, ...stateText(before, start)].join(' '), [...endText(before, after), ...tail].join(' ')].join(' | ').replace(/ {2}/g, ' ');
 }

@@ -44,7 +44,7 @@ const countMask = 31;
 export interface Open {
   /** EFLAGS bits. */
   flags: number;
-  /** The destination, too: 16-bit SHLD and SHRD by more than 16. */
+  /** The destination, too: 16-bit BSWAP, 16-bit SHLD and SHRD by more than 16. */
   result: boolean;
 }
 
@@ -56,10 +56,11 @@ export function undefinedAfter(name: string, before: CaseView): Open {
   // a group's name without its surroundings
   const group = name.replace(/^(16-bit|segmented) /, '');
   const flags = (byGroup[group] ?? 0) | sequenceUndefined(before);
-  if (!rotations.has(group)) return { flags, result: false };
+  if (!rotations.has(group) && group !== 'bswap') return { flags, result: false };
   const cs = before.selector(csRegister);
   const big = cs !== localSelector('code16') && cs !== localSelector('code16Short');
   decoder.decode(insn, before.code, 0, before.code.length, big);
+  if (group === 'bswap') return { flags, result: insn.operandSize === 2 };
   if ((insn.opcode & ~1) === byOne) return { flags, result: false };
   const count = ((insn.opcode & 1) === 0 ? insn.immediate : before.register(ecx)) & countMask;
   if ((insn.opcode & ~9) === doubleShift && insn.operandSize === 2 && count > 16) return { flags: all, result: true };
