@@ -24,6 +24,10 @@ const bySize = 0;
 interface Form {
   readonly definition: Definition;
   readonly modrm: boolean;
+  /** ModRM's top bits mean nothing: its low bits always name a register. */
+  readonly registerOnly: boolean;
+  /** With 66, F2 or F3 in front it is another instruction, none of ours. */
+  readonly plain: boolean;
   readonly operands: Uint8Array;
   readonly sizes: Uint8Array;
   /** Size of the form as a whole: 1, 2, 4 or bySize. */
@@ -66,7 +70,9 @@ function compile(lines: readonly string[], addressBits: number): FormMap {
       : first[0] === Operand.imm8 && operands[1] ? operands[1][1] : first[0] === Operand.imm8 ? bySize : first[1];
     const form: Form = {
       definition: definitionOf(byAddressSize.test(name) ? `${name}_${addressBits}` : name),
-      modrm: kind !== undefined || middle !== undefined || words.includes('modrm') || letters.some((word) => /^[EGM]/.test(word)),
+      modrm: kind !== undefined || middle !== undefined || words.includes('modrm') || words.includes('low') || letters.some((word) => /^[EGM]/.test(word)),
+      registerOnly: words.includes('low'),
+      plain: words.includes('plain'),
       operands: Uint8Array.from(operands, (operand) => operand[0]),
       sizes: Uint8Array.from(operands, (operand) => operand[1]),
       size,
@@ -261,13 +267,14 @@ export class Decoder {
     }
     if (modrms[opcode]) insn.modrm = this.#byte();
     const form = map[formIndex(opcode, insn.modrm & 0xff)];
-    if (!form || (form.definition.feature & ~this.#features) !== 0) {
+    const prefixed = insn.operandPrefix || insn.repeat !== Repeat.none;
+    if (!form || (form.definition.feature & ~this.#features) !== 0 || (form.plain && prefixed)) {
       insn.definition = this.#undefined;
       return;
     }
     insn.definition = form.definition;
     insn.size = form.size === bySize ? insn.operandSize : form.size;
-    if (form.modrm && insn.modrm < 0xc0) this.#address(insn);
+    if (form.modrm && !form.registerOnly && insn.modrm < 0xc0) this.#address(insn);
     for (let slot = 0; slot < form.operands.length; slot++) this.#operand(insn, form, slot);
     if (insn.lock && !(form.definition.lockable && insn.kind[0] === SlotKind.memory)) insn.definition = this.#undefined;
   }

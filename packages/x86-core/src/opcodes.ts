@@ -12,7 +12,9 @@
  *   Ob Ov      memory at an immediate offset          Jb Jz      relative target
  *   P          far pointer, 16:16 or 16:32
  *
- * `/n` narrows a line to a ModRM middle field; `mem` and `reg` to its kind. Opcodes without a line are undefined.
+ * `/n` narrows a line to a ModRM middle field; `mem` and `reg` to its kind. `modrm` says that there is one although no
+ * operand is listed, `low` that its low bits name a register whatever its top bits say, `plain` that 66, F2 and F3 make
+ * another instruction of it, which is none of ours. Opcodes without a line are undefined.
  */
 
 const arithmetic = ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp'];
@@ -74,7 +76,7 @@ export const twoByteMap: readonly string[] = [
   '01/0 sgdt M', '01/1 sidt M', '01/2 lgdt M', '01/3 lidt M', '01/4 smsw Ev', '01/6 lmsw Ew', '01/7 invlpg M',
   '02 lar Gv Ev', '03 lsl Gv Ev', '06 clts', '08 invd', '09 wbinvd', '0b undefined', '0d hint Ev',
   ...each(range(8), (i) => `${hex(0x18 + i)} hint Ev`),
-  '20 mov_from_cr modrm', '21 mov_from_dr modrm', '22 mov_to_cr modrm', '23 mov_to_dr modrm',
+  '20 mov_from_cr low', '21 mov_from_dr low', '22 mov_to_cr low', '23 mov_to_dr low',
   '30 wrmsr', '31 rdtsc', '32 rdmsr', '33 rdpmc',
   ...each(range(16), (i) => `${hex(0x40 + i)} cmov${i} Gv Ev`),
   ...each(range(16), (i) => `${hex(0x80 + i)} j${i} Jz`),
@@ -82,10 +84,11 @@ export const twoByteMap: readonly string[] = [
   ...each([...span(0x10, 0x17), ...span(0x28, 0x2f), ...span(0x50, 0x6f), ...span(0x74, 0x76), 0x7e, 0x7f, 0xc3, ...span(0xd1, 0xef), ...span(0xf1, 0xfe)],
     (opcode) => `${hex(opcode)} vector modrm`),
   ...each([...span(0x70, 0x73), 0xc2, 0xc4, 0xc5, 0xc6], (opcode) => `${hex(opcode)} vector Ib modrm`),
-  '77 emms',
+  '77 emms plain',
   'a0 push_fs v', 'a1 pop_fs v', 'a2 cpuid', 'a3 mem bt_string Ev Gv', 'a3 reg bt Ev Gv', 'a4 shld Ev Gv Ib', 'a5 shld Ev Gv C',
   'a8 push_gs v', 'a9 pop_gs v', 'ab mem bts_string Ev Gv', 'ab reg bts Ev Gv', 'ac shrd Ev Gv Ib', 'ad shrd Ev Gv C',
-  'ae/0 fxsave M', 'ae/1 fxrstor M', 'ae/2 mxcsr M', 'ae/3 mxcsr M', 'ae/5 reg fence', 'ae/6 reg fence', 'ae/7 reg fence', 'ae/7 mem cache_flush',
+  'ae/0 fxsave M plain', 'ae/1 fxrstor M plain', 'ae/2 mxcsr M plain', 'ae/3 mxcsr M plain', 'ae/5 reg fence plain', 'ae/6 reg fence plain',
+  'ae/7 reg fence plain', 'ae/7 mem cache_flush plain',
   'af imul Gv Ev',
   'b0 cmpxchg Eb Gb', 'b1 cmpxchg Ev Gv', 'b2 load_far_pointer Gv M', 'b3 mem btr_string Ev Gv', 'b3 reg btr Ev Gv',
   'b4 load_far_pointer Gv M', 'b5 load_far_pointer Gv M', 'b6 movzx8 Gv Eb', 'b7 movzx16 Gv Ew',

@@ -12,4 +12,10 @@ export interface Rightful {
 }
 
 /** All of them. */
-export const rightful: readonly Rightful[] = [];
+export const rightful: readonly Rightful[] = [
+  {
+    name: 'PADDQ mm is SSE2',
+    why: 'it came with SSE2 (SDM volume 2, PADDQ); iced-x86 files it under MMX',
+    covers: (ours, theirs) => theirs.code === 'Paddq_mm_mmm64' && ours.opcode === 0x1d4,
+  },
+];
