@@ -23,7 +23,7 @@
  */
 
 /**
- * Whose undefined results: those published for Intel's Pentium 4 (sandpile.org, "rFLAGS register"), or those measured on
- * AMD's Zen 5.
+ * Whose undefined results: those published for Intel's Pentium 4 (sandpile.org, "rFLAGS register"; the double shifts
+ * beyond 16 bits as other emulators report them of Intel's processors), or those measured on AMD's Zen 5.
  */
 export type UndefinedResults = 'intel' | 'amd';
