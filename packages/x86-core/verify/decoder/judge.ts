@@ -1,7 +1,7 @@
 /*
  * One encoding, read by both decoders, compared field by field.
  */
-import { Instruction as Reading, OpKind, Register as IcedRegister } from 'iced-x86';
+import { type Instruction as Reading, OpKind, Register as IcedRegister } from 'iced-x86';
 import { type Instruction, Repeat, SlotKind } from '../../src/instruction.js';
 import { rightName, sizeless } from './names.js';
 import { type Plan, Role, registerBytes, registerNumber } from './plan.js';

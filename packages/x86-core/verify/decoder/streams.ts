@@ -1,7 +1,7 @@
 /*
  * Encodings to compare: the opcode maps, walked through whole, and random bytes.
  */
-import { Random } from '../../src/testing/random.js';
+import type { Random } from '../../src/testing/random.js';
 import { slotBytes } from './comparison.js';
 
 /** Encodings per buffer. */
@@ -36,12 +36,12 @@ class Filler {
   }
 
   /** One encoding: the given bytes, then random ones. */
-  add(prefixes: readonly number[], escape: readonly number[], opcode: number, modrm: number, sib: number): void {
+  add(prefixes: readonly number[], lead: readonly number[], opcode: number, modrm: number, sib: number): void {
     const buffer = this.#buffer;
     const end = this.#at + slotBytes;
     let at = this.#at;
     for (const byte of prefixes) buffer[at++] = byte;
-    for (const byte of escape) buffer[at++] = byte;
+    for (const byte of lead) buffer[at++] = byte;
     buffer[at++] = opcode;
     buffer[at++] = modrm;
     if (sib >= 0) buffer[at++] = sib;
@@ -62,27 +62,32 @@ export interface Share {
   readonly rest: number;
   readonly parts: number;
 }
+const whole: Share = { rest: 0, parts: 1 };
 
 /** All opcodes with all ModRM bytes, behind each of the prefix combinations. */
-export function walkMaps(prefixes: readonly (readonly number[])[], escapes: readonly (readonly number[])[], random: Random, use: (slots: Uint8Array) => void, share: Share = { rest: 0, parts: 1 }): void {
+export function walkMaps(
+  prefixes: readonly (readonly number[])[], escapes: readonly (readonly number[])[], random: Random, use: (slots: Uint8Array) => void, share: Share = whole,
+): void {
   const filler = new Filler(random, use);
   prefixes.forEach((combination, number) => {
     if (number % share.parts !== share.rest) return;
-    for (const escape of escapes) {
-      for (let opcode = 0; opcode < 256; opcode++) for (let modrm = 0; modrm < 256; modrm++) filler.add(combination, escape, opcode, modrm, -1);
+    for (const lead of escapes) {
+      for (let opcode = 0; opcode < 256; opcode++) for (let modrm = 0; modrm < 256; modrm++) filler.add(combination, lead, opcode, modrm, -1);
     }
   });
   filler.flush();
 }
 
 /** All opcodes with all ModRM bytes that are followed by a SIB byte, with all of these. */
-export function walkSib(prefixes: readonly (readonly number[])[], escapes: readonly (readonly number[])[], random: Random, use: (slots: Uint8Array) => void, share: Share = { rest: 0, parts: 1 }): void {
+export function walkSib(
+  prefixes: readonly (readonly number[])[], escapes: readonly (readonly number[])[], random: Random, use: (slots: Uint8Array) => void, share: Share = whole,
+): void {
   const filler = new Filler(random, use);
   prefixes.forEach((combination, number) => {
     if (number % share.parts !== share.rest) return;
-    for (const escape of escapes) {
+    for (const lead of escapes) {
       for (let opcode = 0; opcode < 256; opcode++) {
-        for (let field = 0; field < 24; field++) for (let sib = 0; sib < 256; sib++) filler.add(combination, escape, opcode, (field << 3) | 4, sib);
+        for (let field = 0; field < 24; field++) for (let sib = 0; sib < 256; sib++) filler.add(combination, lead, opcode, (field << 3) | 4, sib);
       }
     }
   });
