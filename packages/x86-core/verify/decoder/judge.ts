@@ -117,6 +117,9 @@ export function differs(ours: Instruction, theirs: Reading, plan: Plan): string 
   if (ours.segmentOverride !== theirs.hasSegmentPrefix) return `segment override ${ours.segmentOverride}`;
   if (plan.operandSize !== 0 && plan.operandSize !== ours.operandSize) return `operand size ${ours.operandSize}, not ${plan.operandSize}`;
   if (plan.addressSize !== 0 && plan.addressSize !== ours.addressSize) return `address size ${ours.addressSize}, not ${plan.addressSize}`;
+  // what a form without slots works on is told by nothing else
+  const size = ours.definition.string ? plan.memoryBytes : plan.operandSize;
+  if (size !== 0 && ours.size !== size && !sizeless.has(name)) return `size ${ours.size}, not ${size}`;
   if (ours.definition.string && (ours.repeat === Repeat.rep) !== theirs.hasRepPrefix) return `repeat ${ours.repeat}`;
   if (ours.definition.string && (ours.repeat === Repeat.repne) !== theirs.hasRepnePrefix) return `repeat ${ours.repeat}`;
   // vector instructions read their registers out of ModRM themselves: no slots but an immediate's
