@@ -1,6 +1,6 @@
 /*
  * The WebAssembly binary format, as far as the engines need it: bytes, LEB128 numbers, opcodes, and a module of one
- * imported memory, a few imported functions and a few functions of its own. (WebAssembly core specification, chapter 5.)
+ * imported memory, perhaps an imported table, a few imported functions and functions of its own. (WebAssembly core specification, chapter 5.)
  */
 
 /** A growing byte buffer. */
@@ -45,6 +45,16 @@ export class ByteWriter {
     this.byte(rest & 0x7f);
   }
 
+  /** Signed LEB128 of a 64-bit value. */
+  signed64(value: bigint): void {
+    let rest = value;
+    while (rest < -64n || rest > 63n) {
+      this.byte(Number(rest & 0x7fn) | 0x80);
+      rest >>= 7n;
+    }
+    this.byte(Number(rest & 0x7fn));
+  }
+
   name(text: string): void {
     this.unsigned(text.length);
     for (let i = 0; i < text.length; i++) this.byte(text.charCodeAt(i));
@@ -57,17 +67,17 @@ export class ByteWriter {
 }
 
 /** Value types. */
-export const ValueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
+export const ValueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 
 /** Block type of a block without result. */
 export const noResult = 0x40;
 
 /** Opcodes, under the names of the text format. */
 export const Op = {
-  block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, br: 0x0c, brIf: 0x0d, brTable: 0x0e, return: 0x0f, call: 0x10,
-  drop: 0x1a, select: 0x1b, localGet: 0x20, localSet: 0x21, localTee: 0x22,
+  unreachable: 0x00, block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, br: 0x0c, brIf: 0x0d, brTable: 0x0e, return: 0x0f, call: 0x10, callIndirect: 0x11,
+  drop: 0x1a, select: 0x1b, selectTyped: 0x1c, localGet: 0x20, localSet: 0x21, localTee: 0x22,
   i32Load: 0x28, i64Load: 0x29, i32Load8u: 0x2d, i32Load16u: 0x2f, i32Store: 0x36, i64Store: 0x37, i32Store8: 0x3a, i32Store16: 0x3b,
-  i32Const: 0x41, i64Const: 0x42,
+  i32Const: 0x41, i64Const: 0x42, f64Const: 0x44,
   i32Eqz: 0x45, i32Eq: 0x46, i32Ne: 0x47, i32LtS: 0x48, i32LtU: 0x49, i32GtS: 0x4a, i32GtU: 0x4b, i32LeU: 0x4d, i32GeU: 0x4f,
   i64Eqz: 0x50, i64Ne: 0x52, i64LtU: 0x54,
   i32Clz: 0x67, i32Ctz: 0x68, i32Popcnt: 0x69, i32Add: 0x6a, i32Sub: 0x6b, i32Mul: 0x6c,
@@ -83,14 +93,35 @@ export interface FunctionType { parameters: readonly number[]; results: readonly
 /** An imported function: module and field name. */
 export interface FunctionImport { name: string; type: FunctionType }
 
-/** A function to define: exported under its name. `locals` are the types of its locals after the parameters. */
+/** A function to define: exported under its name, unless that is empty. `locals` are the types of its locals after the parameters. */
 export interface FunctionBody { name: string; type: FunctionType; locals: readonly number[]; code: Uint8Array }
 
-/** What goes into a module. The memory is imported as env.memory, functions as env.<name>, in this order. */
-export interface ModuleParts { memoryPages: number; imports: readonly FunctionImport[]; functions: readonly FunctionBody[] }
+/** The imported table of functions, env.operations, and which of its places this module fills. */
+export interface TableUse {
+  /** Least number of places. */
+  size: number;
+  /** First place to fill. */
+  offset: number;
+  /** Functions, by their index among `functions`. */
+  elements: readonly number[];
+}
 
-const Section = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+/**
+ * What goes into a module. The memory is imported as env.memory, functions as env.<name>, in this order. `types` are further
+ * function types, for indirect calls: they are numbered behind those of imports and functions.
+ */
+export interface ModuleParts {
+  memoryPages: number;
+  imports: readonly FunctionImport[];
+  functions: readonly FunctionBody[];
+  types?: readonly FunctionType[];
+  table?: TableUse;
+}
+
+const Section = { type: 1, import: 2, function: 3, export: 7, element: 9, code: 10 } as const;
 const functionKind = 0;
+const tableKind = 1;
+const functionReference = 0x70;
 const memoryKind = 2;
 const functionTypeTag = 0x60;
 const minAndMax = 1;
@@ -104,12 +135,13 @@ function section(out: ByteWriter, id: number, fill: (body: ByteWriter) => void):
 }
 
 /** Encode a module. */
-export function encodeModule({ memoryPages, imports, functions }: ModuleParts): Uint8Array<ArrayBuffer> {
+export function encodeModule({ memoryPages, imports, functions, types = [], table }: ModuleParts): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter();
   out.bytes([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   section(out, Section.type, (body) => {
-    body.unsigned(imports.length + functions.length);
-    for (const { type } of [...imports, ...functions]) {
+    const all = [...imports, ...functions].map(({ type }) => type).concat(types);
+    body.unsigned(all.length);
+    for (const type of all) {
       body.byte(functionTypeTag);
       body.unsigned(type.parameters.length);
       body.bytes(type.parameters);
@@ -118,13 +150,21 @@ export function encodeModule({ memoryPages, imports, functions }: ModuleParts): 
     }
   });
   section(out, Section.import, (body) => {
-    body.unsigned(imports.length + 1);
+    body.unsigned(imports.length + (table ? 2 : 1));
     body.name('env');
     body.name('memory');
     body.byte(memoryKind);
     body.byte(minAndMax);
     body.unsigned(memoryPages);
     body.unsigned(memoryPages);
+    if (table) {
+      body.name('env');
+      body.name('operations');
+      body.byte(tableKind);
+      body.byte(functionReference);
+      body.byte(0);
+      body.unsigned(table.size);
+    }
     imports.forEach(({ name }, index) => {
       body.name('env');
       body.name(name);
@@ -137,13 +177,25 @@ export function encodeModule({ memoryPages, imports, functions }: ModuleParts): 
     for (let i = 0; i < functions.length; i++) body.unsigned(imports.length + i);
   });
   section(out, Section.export, (body) => {
-    body.unsigned(functions.length);
-    functions.forEach(({ name }, index) => {
+    const exported = functions.flatMap(({ name }, index) => (name === '' ? [] : [{ name, index }]));
+    body.unsigned(exported.length);
+    for (const { name, index } of exported) {
       body.name(name);
       body.byte(functionKind);
       body.unsigned(imports.length + index);
-    });
+    }
   });
+  if (table && table.elements.length > 0) {
+    section(out, Section.element, (body) => {
+      body.unsigned(1);
+      body.byte(0); // into table 0, from the offset of this constant expression
+      body.byte(Op.i32Const);
+      body.signed(table.offset);
+      body.byte(Op.end);
+      body.unsigned(table.elements.length);
+      for (const index of table.elements) body.unsigned(imports.length + index);
+    });
+  }
   section(out, Section.code, (body) => {
     body.unsigned(functions.length);
     for (const { locals, code } of functions) {

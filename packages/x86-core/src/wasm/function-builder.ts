@@ -1,0 +1,310 @@
+/*
+ * Writing one WebAssembly function as a program of expressions.
+ *
+ * do() makes pure values, which may be used any number of times: a value used once is computed where it is used, others get
+ * a local. What has a place in time (loads, stores, calls, variables) happens in the order it is asked for.
+ */
+import { ByteWriter, type FunctionBody, noResult, Op, ValueType } from './encoder.js';
+import {
+  byteShuffle, laneOperators, laneStores, loads, operator, type OperatorName, stores, vectorConstant, type WasmType,
+} from './operators.js';
+
+/** A value of the function being written. Belongs to the part of it (see when()) that it was made in, and parts within. */
+export interface Value {
+  readonly type: WasmType;
+  readonly compute: (out: Writer) => void;
+  uses: number;
+  local: number;
+}
+
+/** A value that changes. */
+export interface Variable {
+  /** Its value now. */
+  get(): Value;
+  set(value: Value): void;
+}
+
+/** A function that others of the module call. */
+export interface Callable {
+  readonly index: number;
+  readonly parameters: readonly WasmType[];
+  readonly results: readonly WasmType[];
+}
+
+type Statement = (out: Writer) => void;
+
+/** Code and locals on their way. */
+class Writer {
+  readonly code = new ByteWriter();
+  readonly locals: number[] = [];
+  /** Nesting of blocks. */
+  level = 0;
+  readonly #parameters: number;
+
+  constructor(parameters: number) {
+    this.#parameters = parameters;
+  }
+
+  opcode(code: number): void {
+    if (code > 0xff) {
+      this.code.byte(code >>> 8);
+      this.code.unsigned(code & 0xff);
+    } else this.code.byte(code);
+  }
+
+  /** A new local. */
+  local(type: WasmType): number {
+    this.locals.push(ValueType[type]);
+    return this.#parameters + this.locals.length - 1;
+  }
+
+  indexed(code: number, index: number): void {
+    this.code.byte(code);
+    this.code.unsigned(index);
+  }
+
+  /** Leave a value on the stack. */
+  push(value: Value): void {
+    if (value.local >= 0) this.indexed(Op.localGet, value.local);
+    else value.compute(this);
+  }
+
+  /** Opcode, no alignment promised, and a constant offset. */
+  access(code: number, offset: number): void {
+    this.opcode(code);
+    this.code.byte(0);
+    this.code.unsigned(offset);
+  }
+}
+
+/** Writes one function. */
+export class FunctionBuilder {
+  readonly #parameters: readonly WasmType[];
+  readonly #results: readonly WasmType[];
+  #list: Statement[] = [];
+
+  constructor(parameters: readonly WasmType[], results: readonly WasmType[]) {
+    this.#parameters = parameters;
+    this.#results = results;
+  }
+
+  /** The function's code. */
+  finish(name: string): FunctionBody {
+    const out = new Writer(this.#parameters.length);
+    for (const statement of this.#list) statement(out);
+    // every way out is a leave()
+    out.code.byte(Op.unreachable);
+    const types = (list: readonly WasmType[]): number[] => list.map((type) => ValueType[type]);
+    return { name, type: { parameters: types(this.#parameters), results: types(this.#results) }, locals: out.locals, code: out.code.view() };
+  }
+
+  // ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  parameter(index: number): Value {
+    return { type: this.#parameters[index]!, compute: () => undefined, uses: 0, local: index };
+  }
+
+  /** A value computed where it is used, if that is one place only; `late` false: computed here. */
+  #value(type: WasmType, args: readonly Value[], emit: (out: Writer) => void, late = true): Value {
+    for (const argument of args) argument.uses++;
+    const compute = (out: Writer): void => {
+      for (const argument of args) out.push(argument);
+      emit(out);
+    };
+    const value: Value = { type, compute, uses: 0, local: -1 };
+    this.#list.push((out) => {
+      if (value.uses === 0 || (late && value.uses === 1)) return;
+      compute(out);
+      value.local = out.local(type);
+      out.indexed(Op.localSet, value.local);
+    });
+    return value;
+  }
+
+  #constant(type: WasmType, compute: (out: Writer) => void): Value {
+    return { type, compute, uses: 0, local: -1 };
+  }
+
+  i32(value: number): Value {
+    return this.#constant('i32', (out) => {
+      out.code.byte(Op.i32Const);
+      out.code.signed(value);
+    });
+  }
+
+  i64(value: bigint | number): Value {
+    return this.#constant('i64', (out) => {
+      out.code.byte(Op.i64Const);
+      out.code.signed64(BigInt.asIntN(64, BigInt(value)));
+    });
+  }
+
+  f64(value: number): Value {
+    return this.#constant('f64', (out) => {
+      out.code.byte(Op.f64Const);
+      out.code.bytes(new Uint8Array(Float64Array.of(value).buffer));
+    });
+  }
+
+  /** A vector of four doublewords. */
+  v128(...words: readonly [number, number, number, number]): Value {
+    return this.#constant('v128', (out) => {
+      out.opcode(vectorConstant);
+      out.code.bytes(new Uint8Array(Int32Array.from(words).buffer));
+    });
+  }
+
+  /** A vector with a double in both lanes. */
+  doubles(value: number): Value {
+    const [low, high] = new Int32Array(Float64Array.of(value).buffer) as unknown as [number, number];
+    return this.v128(low, high, low, high);
+  }
+
+  /** A vector with a single in all lanes. */
+  singles(value: number): Value {
+    const [word] = new Int32Array(Float32Array.of(value).buffer) as unknown as [number];
+    return this.v128(word, word, word, word);
+  }
+
+  /** Apply a pure operator. */
+  do(name: OperatorName, ...args: readonly Value[]): Value {
+    const { code, type } = operator(name);
+    return this.#value(type, args, (out) => out.opcode(code));
+  }
+
+  lane(name: keyof typeof laneOperators, lane: number, ...args: readonly Value[]): Value {
+    const { code, type } = laneOperators[name];
+    return this.#value(type, args, (out) => {
+      out.opcode(code);
+      out.code.byte(lane);
+    });
+  }
+
+  /** Bytes of two vectors, by number: 0 to 15 are the first's. */
+  shuffle(a: Value, b: Value, bytes: readonly number[]): Value {
+    return this.#value('v128', [a, b], (out) => {
+      out.opcode(byteShuffle);
+      out.code.bytes(bytes);
+    });
+  }
+
+  select(condition: Value, yes: Value, no: Value): Value {
+    return this.#value(yes.type, [yes, no, condition], (out) => {
+      if (yes.type !== 'v128') return out.code.byte(Op.select);
+      out.code.bytes([Op.selectTyped, 1, ValueType.v128]);
+    });
+  }
+
+  // ── what has its place ──────────────────────────────────────────────────────────────────────────────────────────
+
+  load(name: keyof typeof loads, address: Value, offset = 0): Value {
+    const { code, type } = loads[name];
+    return this.#ordered(type, [address], (out) => out.access(code, offset));
+  }
+
+  /** A value computed here, always into a local: what follows may change what it was made from. */
+  #ordered(type: WasmType, args: readonly Value[], emit: (out: Writer) => void): Value {
+    return this.#value(type, args, emit, false);
+  }
+
+  #action(args: readonly Value[], emit: (out: Writer) => void): void {
+    for (const argument of args) argument.uses++;
+    this.#list.push((out) => {
+      for (const argument of args) out.push(argument);
+      emit(out);
+    });
+  }
+
+  store(name: keyof typeof stores, address: Value, value: Value, offset = 0): void {
+    this.#action([address, value], (out) => out.access(stores[name], offset));
+  }
+
+  storeLane(name: keyof typeof laneStores, lane: number, address: Value, value: Value, offset = 0): void {
+    this.#action([address, value], (out) => {
+      out.access(laneStores[name], offset);
+      out.code.byte(lane);
+    });
+  }
+
+  variable(initial: Value): Variable {
+    let local = -1;
+    const { type } = initial;
+    this.#action([initial], (out) => {
+      local = out.local(type);
+      out.indexed(Op.localSet, local);
+    });
+    return {
+      get: () => this.#ordered(type, [], (out) => out.indexed(Op.localGet, local)),
+      set: (value) => this.#action([value], (out) => out.indexed(Op.localSet, local)),
+    };
+  }
+
+  /** Run a part only when the condition is not 0. */
+  when(condition: Value, then: () => void, otherwise?: () => void): void {
+    condition.uses++;
+    const outer = this.#list;
+    const part = (body: (() => void) | undefined): Statement[] => {
+      this.#list = [];
+      body?.();
+      return this.#list;
+    };
+    const [yes, no] = [part(then), part(otherwise)];
+    this.#list = outer;
+    outer.push((out) => {
+      out.push(condition);
+      out.code.bytes([Op.if, noResult]);
+      out.level++;
+      for (const statement of yes) statement(out);
+      if (no.length > 0) {
+        out.code.byte(Op.else);
+        for (const statement of no) statement(out);
+      }
+      out.level--;
+      out.code.byte(Op.end);
+    });
+  }
+
+  /**
+   * A part with values of its own: `exit` leaves it with them, from anywhere inside. Every way through the part must end
+   * in an exit or leave the function.
+   */
+  block(types: readonly WasmType[], body: (exit: (...values: Value[]) => void) => void): Value[] {
+    const outer = this.#list;
+    this.#list = [];
+    const values = types.map((type): Value => ({ type, compute: () => undefined, uses: 1, local: -1 }));
+    let level = 0;
+    body((...results) => {
+      this.#action(results, (out) => {
+        for (const value of [...values].reverse()) out.indexed(Op.localSet, value.local);
+        out.indexed(Op.br, out.level - level - 1);
+      });
+    });
+    const inside = this.#list;
+    this.#list = outer;
+    outer.push((out) => {
+      for (const value of values) value.local = out.local(value.type);
+      level = out.level++;
+      out.code.bytes([Op.block, noResult]);
+      for (const statement of inside) statement(out);
+      out.level--;
+      out.code.byte(Op.end);
+    });
+    return values;
+  }
+
+  /** Call another function of the module. */
+  call(callee: Callable, ...args: readonly Value[]): Value[] {
+    const values = callee.results.map((type): Value => ({ type, compute: () => undefined, uses: 1, local: -1 }));
+    this.#action(args, (out) => {
+      out.indexed(Op.call, callee.index);
+      for (const value of values) value.local = out.local(value.type);
+      for (const value of [...values].reverse()) out.indexed(Op.localSet, value.local);
+    });
+    return values;
+  }
+
+  /** Return these values. */
+  leave(...values: readonly Value[]): void {
+    this.#action(values, (out) => out.code.byte(Op.return));
+  }
+}
