@@ -176,6 +176,7 @@ export class Cpu {
   get cr4(): number { return this.#i32[State.cr4 >> 2]! >>> 0; }
   set cr4(value: number) {
     this.#i32[State.cr4 >> 2] = value;
+    this.processor.updateAvailability();
     this.processor.mmu.flushAll(true);
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Execute, Shortcut } from './builder.js';
 import type { Instruction } from './instruction.js';
+import type { Call } from './operations/operation.js';
 import type { Processor } from './processor.js';
 
 /**
@@ -14,6 +15,9 @@ import type { Processor } from './processor.js';
  * `cpu.jump(eip)`. Faults are thrown by raise(), before anything is committed.
  */
 export type RareExecute = (cpu: Processor, insn: Instruction) => void;
+
+/** @returns undefined when there is none, or the CPU's `features` do not include it */
+export type FindCall = (insn: Instruction, features: number) => Call | undefined;
 
 /** How a slot is used: read, written, or both. Decides how memory is probed before anything is committed. */
 export type SlotUse = 'r' | 'w' | 'rw';
@@ -28,6 +32,8 @@ export interface Definition {
   readonly rare?: RareExecute;
   /** Beside `rare`: what generated code does in the usual case. */
   readonly shortcut?: Shortcut;
+  /** Beside `rare`: finds the operation that does the usual case of one encoding (operations/operation.ts). */
+  readonly findCall?: FindCall;
   /** Feature bits of CPUID: on a CPU without all of them it is #UD. */
   readonly feature: number;
   /** LOCK is allowed when slot 0 is memory. */
@@ -52,6 +58,7 @@ export interface DefinitionOptions {
   execute?: Execute;
   rare?: RareExecute;
   shortcut?: Shortcut;
+  findCall?: FindCall;
   feature?: number;
   lockable?: boolean;
   hot?: boolean;
@@ -78,6 +85,7 @@ export function define(name: string, options: DefinitionOptions): Definition {
     ...(options.execute && { execute: options.execute }),
     ...(options.rare && { rare: options.rare }),
     ...(options.shortcut && { shortcut: options.shortcut }),
+    ...(options.findCall && { findCall: options.findCall }),
   };
   definitions.set(name, definition);
   return definition;

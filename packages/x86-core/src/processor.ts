@@ -14,7 +14,8 @@ import { ExitReason, type Exit } from './exit.js';
 import { raise, Vector } from './fault.js';
 import type { Instruction } from './instruction.js';
 import { LinearMemory } from './linear-memory.js';
-import { Access, Cr0, Eflags, Layout, Mode, Register, SegmentRegister, State } from './state.js';
+import { Guard } from './operations/operation.js';
+import { Access, Cr0, Cr4, Eflags, Layout, Mode, Register, SegmentRegister, State } from './state.js';
 import type { UndefinedResults } from './undefined-results.js';
 
 /** What a processor is built from. */
@@ -254,6 +255,7 @@ export class Processor extends LinearMemory {
     const i32 = this.i32;
     const user = i32[State.cpl >> 2] === 3;
     this.setLevel(i32[State.cpl >> 2]!);
+    this.updateAvailability();
     const flags = i32[State.eflags >> 2]!;
     const cr0 = i32[State.cr0 >> 2]!;
     let mode = 0;
@@ -273,6 +275,14 @@ export class Processor extends LinearMemory {
       i32[MODE] = mode;
       this.onModeChange();
     }
+  }
+
+  /** After CR0 or CR4 changed: may the x87 be used, may XMM registers? */
+  updateAvailability(): void {
+    const { i32 } = this;
+    const x87 = (i32[State.cr0 >> 2]! & (Cr0.em | Cr0.ts)) === 0;
+    const xmm = x87 && (i32[State.cr4 >> 2]! & Cr4.osfxsr) !== 0;
+    i32[State.unavailable >> 2] = (x87 ? 0 : Guard.x87) | (xmm ? 0 : Guard.xmm);
   }
 
   /** updateMode() after ES, DS, FS or GS alone changed. */

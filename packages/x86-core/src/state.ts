@@ -75,7 +75,7 @@ export const State = {
   efer: S + 0x150,
   /** PAE: the four page-directory-pointer entries loaded with CR3, 8 bytes each. */
   pdpte: S + 0x160,
-  /** x87: control word, status word (TOP in bits 11..13 as in hardware), tag word in FXSAVE's abridged form (1 = in use). */
+  /** x87: control word, status word without TOP, tag word in FXSAVE's abridged form (1 = in use). */
   fpuControl: S + 0x200,
   fpuStatus: S + 0x204,
   fpuTags: S + 0x208,
@@ -90,8 +90,12 @@ export const State = {
   /** XMM0..7, 16 bytes each, and MXCSR. */
   xmm: S + 0x2a0,
   mxcsr: S + 0x320,
+  /** The x87's TOP, 0..7: apart from the status word, so that finding ST(0) need not wait for the last result's flags. */
+  fpuTop: S + 0x324,
   /** Selector that ends a run when a gate names it; -1 for none. Survives a reset. */
   exitSelector: S + 0x340,
+  /** Bits of operations' Guard: coprocessors that CR0 and CR4 do not let anybody use now. Kept by Processor.updateAvailability(). */
+  unavailable: S + 0x344,
   /** 256 counters: interrupts and exceptions delivered into the guest, by vector. */
   deliveries: S + 0x400,
 } as const;

@@ -5,6 +5,7 @@
  * instruction, or at the instruction's own fault.
  */
 import type { Engine } from '../src/engine.js';
+import { readStatus, writeStatus } from '../src/x87/environment.js';
 import { SteppingEngine } from '../src/engine.js';
 import { InterpreterEngine } from '../src/interpreter/engine.js';
 import { readEflags, writeEflags } from '../src/flags.js';
@@ -185,7 +186,7 @@ export class Subject {
     const { i32, u8 } = this.#cpu;
     const status = c.fx16(Fx.status);
     i32[State.fpuControl >> 2] = c.fx16(Fx.control);
-    i32[State.fpuStatus >> 2] = status;
+    writeStatus(i32, status);
     i32[State.fpuTags >> 2] = c.fxsave[Fx.tags]!;
     i32[State.fpuOpcode >> 2] = 0;
     i32[State.fpuEip >> 2] = 0;
@@ -202,7 +203,7 @@ export class Subject {
 
   #saveX87(c: CaseView): void {
     const { i32, u8 } = this.#cpu;
-    const status = i32[State.fpuStatus >> 2]!;
+    const status = readStatus(i32);
     c.setFx16(Fx.control, i32[State.fpuControl >> 2]!);
     c.setFx16(Fx.status, status);
     c.setFx16(Fx.tags, i32[State.fpuTags >> 2]!);

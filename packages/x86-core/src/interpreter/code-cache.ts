@@ -9,12 +9,13 @@
 import { Decoder, newInstruction } from '../decode.js';
 import type { Definition } from '../definition.js';
 import { type Instruction, Repeat, SlotKind } from '../instruction.js';
+import type { Call, Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { byteRegister } from '../reference.js';
 import { Layout, Mode, SegmentField, SegmentRegister, State } from '../state.js';
 import { type GeneratedInterpreter, Handler } from './generate.js';
 import { Field, MemoryForm, recordSize } from './record.js';
-import { shapeKey } from './shapes.js';
+import { callKey, shapeKey } from './shapes.js';
 
 const pageSize = 0x1000;
 const pageMask = 0xfff;
@@ -47,6 +48,7 @@ export interface CodePage {
 export class CodeCache {
   readonly #cpu: Processor;
   readonly #generated: GeneratedInterpreter;
+  readonly #install: (unit: Unit) => boolean;
   readonly #decoder: Decoder;
   readonly #insn = newInstruction();
   readonly #pages = new Map<number, CodePage>();
@@ -55,7 +57,9 @@ export class CodeCache {
   /** Counters for the owner's statistics. */
   readonly stats = { decoded: 0, invalidations: 0, evictions: 0 };
 
-  constructor(cpu: Processor, generated: GeneratedInterpreter) {
+  /** @param install makes sure that a unit's operations are in the table; false when they cannot be */
+  constructor(cpu: Processor, generated: GeneratedInterpreter, install: (unit: Unit) => boolean) {
+    this.#install = install;
     this.#cpu = cpu;
     this.#decoder = new Decoder(cpu.features);
     this.#generated = generated;
@@ -298,7 +302,8 @@ export class CodeCache {
   /** Write a record; returns its shape's key, or -1 when it has no handler of its own. */
   #write(record: number, insn: Instruction, at: number, page: CodePage): number {
     const { u16, i32, u8 } = this.#cpu;
-    const key = this.#shapeOf(insn, page.mode);
+    const call = insn.definition.findCall?.(insn, this.#cpu.features);
+    const key = call ? -1 : this.#shapeOf(insn, page.mode);
     u16[(record + Field.handler) >> 1] = key < 0 ? Handler.step : this.#generated.handlers.get(key)!;
     u16[(record + Field.offset) >> 1] = at;
     u8[record + Field.length] = insn.length;
@@ -316,7 +321,24 @@ export class CodeCache {
     u16[(record + Field.segment) >> 1] = State.segments + insn.segment * SegmentField.size;
     u8[record + Field.scale] = insn.scale;
     i32[(record + Field.link) >> 2] = insn.definition.branches ? this.#linkOf(insn, at, page) : 0;
+    if (call) this.#writeCall(record, insn, call, page.mode);
     return key;
+  }
+
+  /** Make a record call an operation, if the operand's address is of a plain sort. */
+  #writeCall(record: number, insn: Instruction, { operation, register, operand }: Call, mode: number): void {
+    const { u16, u8 } = this.#cpu;
+    if (insn.lock || (insn.memory && insn.addressSize === 2) || !this.#install(operation.unit)) return;
+    const memory = !insn.memory ? MemoryForm.none : (mode & flatBit(insn.segment)) !== 0 ? MemoryForm.indexed : MemoryForm.segmented;
+    const handler = this.#generated.calls.get(callKey({ ...operation, memory, write: insn.memory && operation.write }));
+    if (handler === undefined) return;
+    u16[(record + Field.handler) >> 1] = handler;
+    u16[(record + Field.slot0) >> 1] = register;
+    u16[(record + Field.slot1) >> 1] = operand;
+    u16[(record + Field.operation) >> 1] = operation.index;
+    u16[(record + Field.x87Opcode) >> 1] = ((insn.opcode & 7) << 8) | insn.modrm;
+    u8[record + Field.bytes] = operation.bytes;
+    u8[record + Field.guard] = operation.guard;
   }
 
   /** The record a direct branch leads to, if it is in the same page and already decoded. */

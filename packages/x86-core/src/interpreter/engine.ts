@@ -12,6 +12,7 @@ import { Eflags, Layout, Mode, State } from '../state.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import { bulkString } from './bulk.js';
 import { CodeCache } from './code-cache.js';
+import { tableSize, type Unit } from '../operations/operation.js';
 import { generateInterpreter, type GeneratedInterpreter, Handler } from './generate.js';
 import { Field, recordSize } from './record.js';
 
@@ -37,6 +38,18 @@ function moduleFor(memoryPages: number, undefinedResults: UndefinedResults): { g
   return known;
 }
 
+/** Modules of units by memory size, like those above. */
+const unitModules = new Map<string, WebAssembly.Module | undefined>();
+
+function unitModule(unit: Unit, memoryPages: number): WebAssembly.Module | undefined {
+  const key = `${unit.name} ${memoryPages}`;
+  if (!unitModules.has(key)) {
+    const code = unit.generate(memoryPages);
+    unitModules.set(key, WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined);
+  }
+  return unitModules.get(key);
+}
+
 /** Runs decoded records in generated WebAssembly. */
 export class InterpreterEngine implements Engine {
   readonly code: CodeCache;
@@ -44,6 +57,8 @@ export class InterpreterEngine implements Engine {
   readonly #stepper: Stepper;
   readonly #plain: Uint16Array;
   readonly #run: RunFunction;
+  readonly #operations = new WebAssembly.Table({ element: 'anyfunc', initial: tableSize });
+  readonly #installed = new Map<Unit, boolean>();
   /** Error code of a page fault that the generated code has run into, or -1; and where. */
   #missCode = -1;
   #missLinear = 0;
@@ -55,10 +70,11 @@ export class InterpreterEngine implements Engine {
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
     this.#plain = generated.plain;
-    this.code = new CodeCache(cpu, generated);
+    this.code = new CodeCache(cpu, generated, (unit) => this.#install(unit));
     const instance = new WebAssembly.Instance(module, {
       env: {
         memory: cpu.memory,
+        operations: this.#operations,
         step: (record: number, pageBase: number) => this.#step(record, pageBase),
         fill: (linear: number, kind: number) => this.#fill(linear, kind),
       },
@@ -72,6 +88,16 @@ export class InterpreterEngine implements Engine {
       cpu.mmu.flushAll(true);
       cpu.i32[ATTENTION] = 1;
     };
+  }
+
+  /** Have a unit's operations in the table. False where the host cannot compile them: it may have no SIMD. */
+  #install(unit: Unit): boolean {
+    const known = this.#installed.get(unit);
+    if (known !== undefined) return known;
+    const module = unitModule(unit, this.#cpu.memory.buffer.byteLength / wasmPage);
+    if (module) new WebAssembly.Instance(module, { env: { memory: this.#cpu.memory, operations: this.#operations } });
+    this.#installed.set(unit, module !== undefined);
+    return module !== undefined;
   }
 
   run(): void {

@@ -5,12 +5,14 @@
  * per shape written by HandlerBuilder from the instruction's definition, and the few common paths they share. The
  * lazy flags, the budget and the table bases live in the function's locals; everything else is in memory.
  */
+import { definitionOf } from '../definition.js';
+import { tableSize } from '../operations/operation.js';
 import { State } from '../state.js';
 import { encodeModule, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
-import { HandlerBuilder, Label, Local, type Shape } from './handler-builder.js';
+import { HandlerBuilder, Label, lazyFlags, Local, type Shape } from './handler-builder.js';
 import { Output, type Statement } from './node.js';
-import { Field, recordSize } from './record.js';
-import { selectFusedShapes, selectPairs, selectShapes, shapeKey } from './shapes.js';
+import { Field, MemoryForm, recordSize } from './record.js';
+import { callKey, callShapes, selectFusedShapes, selectPairs, selectShapes, shapeKey } from './shapes.js';
 import type { UndefinedResults } from '../undefined-results.js';
 
 /** Handlers that are no instructions. */
@@ -45,6 +47,8 @@ export interface GeneratedInterpreter {
   readonly fused: ReadonlyMap<number, number>;
   /** shapeKey of the first → shapeKey of the second → handler of the pair. */
   readonly pairs: ReadonlyMap<number, ReadonlyMap<number, number>>;
+  /** callKey → handler. */
+  readonly calls: ReadonlyMap<number, number>;
   /** For each handler its unfused form (itself, mostly). */
   readonly plain: Uint16Array;
 }
@@ -59,27 +63,18 @@ const importFill = 1;
 
 /** Locals that mirror words of the state page. */
 const spilled: readonly [local: number, address: number][] = [
-  [Local.zero, State.flagZero], [Local.sign, State.flagSign], [Local.addend, State.flagAddend], [Local.sum, State.flagSum],
-  [Local.budget, State.budget],
+  ...lazyFlags, [Local.budget, State.budget],
 ];
 const mirrored: readonly [local: number, address: number][] = [
   ...spilled, [Local.readTable, State.tlbRead], [Local.writeTable, State.tlbWrite], [Local.codeTable, State.codeTable],
 ];
 
 function spill(out: Output): void {
-  for (const [local, address] of spilled) {
-    out.constant(0);
-    out.get(local);
-    out.memory(Op.i32Store, address);
-  }
+  for (const [local, address] of spilled) out.spill(local, address);
 }
 
 function reload(out: Output): void {
-  for (const [local, address] of mirrored) {
-    out.constant(0);
-    out.memory(Op.i32Load, address);
-    out.set(local);
-  }
+  for (const [local, address] of mirrored) out.reload(local, address);
 }
 
 /** Leave the function with a status; EIP is on the stack below via `eip`. */
@@ -214,6 +209,9 @@ const pseudo: readonly ((out: Output) => void)[] = [
   },
 ];
 
+/** Calls of operations have no shape of their own. */
+const noShape: Shape = { definition: definitionOf('nop'), size: 4, operandSize: 4, kinds: [], sizes: [], memory: MemoryForm.none };
+
 /** Generate the interpreter for a memory of so many pages of 64 KiB. */
 export function generateInterpreter(memoryPages: number, undefinedResults: UndefinedResults): GeneratedInterpreter {
   const shapes = selectShapes();
@@ -222,7 +220,8 @@ export function generateInterpreter(memoryPages: number, undefinedResults: Undef
   const fused = new Map<number, number>();
   const shapePairs = selectPairs(shapes);
   const pairs = new Map<number, Map<number, number>>();
-  const count = Handler.first + shapes.length + fusedShapes.length + shapePairs.length;
+  const count = Handler.first + shapes.length + fusedShapes.length + shapePairs.length + callShapes.length;
+  const calls = new Map<number, number>();
   const keyOf = (shape: Shape): number => shapeKey(shape.definition, shape.size, shape.operandSize, shape.kinds, shape.sizes, shape.memory);
   const plain = Uint16Array.from({ length: count }, (_, handler) => handler);
   const bodies: ((out: Output) => void)[] = [...pseudo];
@@ -244,6 +243,11 @@ export function generateInterpreter(memoryPages: number, undefinedResults: Undef
     seconds.set(keyOf(second), bodies.length);
     plain[bodies.length] = handlers.get(key)!;
     bodies.push(write(new HandlerBuilder(first, undefinedResults).buildWithNext(second)));
+  }
+
+  for (const shape of callShapes) {
+    calls.set(callKey(shape), bodies.length);
+    bodies.push(write(new HandlerBuilder(noShape, undefinedResults).buildCall(shape)));
   }
 
   const out = new Output(Local.firstTemporary, Local.firstWide);
@@ -275,9 +279,11 @@ export function generateInterpreter(memoryPages: number, undefinedResults: Undef
   const code = encodeModule({
     memoryPages,
     imports,
+    types: [{ parameters: [i32, i32, i32], results: [i32] }],
+    table: { size: tableSize, offset: 0, elements: [] },
     functions: [{ name: 'run', type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() }],
   });
-  return { code, handlers, fused, pairs, plain };
+  return { code, handlers, fused, pairs, calls, plain };
 }
 
 /** What follows the handlers: the labels they leave to, innermost first. */

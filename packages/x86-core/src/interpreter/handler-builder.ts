@@ -10,7 +10,8 @@ import type { Builder, PrivilegedBuilder } from '../builder.js';
 import type { Definition } from '../definition.js';
 import { SlotKind } from '../instruction.js';
 import { byteRegister } from '../reference.js';
-import { Access, Layout, Register, SegmentField, State } from '../state.js';
+import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '../state.js';
+import { alignmentShift, Guard } from '../operations/operation.js';
 import { conditionHolds } from '../semantics/flags-of.js';
 import { Op } from '../wasm/encoder.js';
 import { ExpressionBuilder } from './expression-builder.js';
@@ -28,6 +29,19 @@ export interface Shape {
   readonly memory: number;
 }
 
+/** Calls of operations that share one handler. */
+export interface CallShape {
+  /** A MemoryForm: none, indexed or segmented. */
+  readonly memory: number;
+  readonly write: boolean;
+  /** See Operation. */
+  readonly pointers: boolean;
+  readonly flags: boolean;
+}
+
+/** Number of the type of operations in the interpreter's module: behind two imports and a function. */
+export const operationType = 3;
+
 /** Locals of the interpreter function that handlers read and write. */
 export const Local = {
   record: 0, pageBase: 1, budget: 2, zero: 3, sign: 4, addend: 5, sum: 6, readTable: 7, writeTable: 8, codeTable: 9,
@@ -39,6 +53,11 @@ export const Local = {
 
 /** Nesting levels of the interpreter's labels. */
 export const Label = { top: 1, step: 2, missWrite: 3, missRead: 4, lookup: 5, link: 6, enter: 7, handlers: 7 } as const;
+
+/** The lazy flags: where they live inside and outside of the interpreter. */
+export const lazyFlags: readonly [local: number, address: number][] = [
+  [Local.zero, State.flagZero], [Local.sign, State.flagSign], [Local.addend, State.flagAddend], [Local.sum, State.flagSum],
+];
 
 /** What is left of a page offset for an access of 2 or 4 bytes. */
 const pageMask = 0xfff;
@@ -99,6 +118,49 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     return [...this.list, ...new HandlerBuilder(next, this.undefinedResults).build()];
   }
 
+  /** The statements of a handler that calls an operation: its operand found, its answer heeded. */
+  buildCall({ memory, write, pointers, flags }: CallShape): Statement[] {
+    const status = this.and(this.state(State.fpuStatus), this.imm(Guard.pending));
+    const guard = this.#field(Op.i32Load8u, Field.guard);
+    this.unusual(this.and(this.or(this.state(State.unavailable), status), guard));
+    let operand = this.#field(Op.i32Load16u, Field.slot1);
+    if (memory !== MemoryForm.none) {
+      const offset = (this.#offset = this.#effectiveOffset(memory));
+      const bytes = this.#field(Op.i32Load8u, Field.bytes);
+      const linear = memory === MemoryForm.segmented ? this.#segmented(offset, bytes, write) : offset;
+      const alignment = this.and(this.shr(guard, this.imm(alignmentShift)), this.imm(Guard.aligned >> alignmentShift));
+      this.unusual(this.and(linear, alignment));
+      operand = this.#translate(linear, bytes, write);
+    }
+    if (flags) this.action([], (out) => { for (const [local, address] of lazyFlags) out.spill(local, address); });
+    const operands = [
+      this.#field(Op.i32Load16u, Field.slot0), operand, this.#field(Op.i32Load, Field.immediate), this.#field(Op.i32Load16u, Field.operation),
+    ];
+    for (const node of operands) node.uses++;
+    this.unusual(this.read((out) => {
+      for (const node of operands) out.push(node);
+      out.op(Op.callIndirect);
+      out.code.unsigned(operationType);
+      out.op(0);
+    }));
+    if (flags) this.action([], (out) => { for (const [local, address] of lazyFlags) out.reload(local, address); });
+    if (pointers) this.#notePointers(memory !== MemoryForm.none);
+    this.#finish();
+    return this.list;
+  }
+
+  /** What the x87 remembers of its last instruction. */
+  #notePointers(memory: boolean): void {
+    const base = this.read((out) => out.get(Local.pageBase));
+    const selector = (cache: Node): Node => this.and(this.#loadFrom(cache, 4), this.imm(0xffff));
+    this.setState(State.fpuEip, this.add(base, this.#field(Op.i32Load16u, Field.offset)));
+    this.setState(State.fpuOpcode, this.#field(Op.i32Load16u, Field.x87Opcode));
+    this.setState(State.fpuCs, selector(this.imm(State.segments + SegmentRegister.cs * SegmentField.size)));
+    if (!memory) return;
+    this.setState(State.fpuData, this.#offset!);
+    this.setState(State.fpuDs, selector(this.#field(Op.i32Load16u, Field.segment)));
+  }
+
   // ── operands ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #field(op: number, field: number): Node {
@@ -143,12 +205,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   #prepare(): void {
     const { memory, kinds, sizes, definition } = this.#shape;
     if (memory === MemoryForm.none) return;
-    let offset = this.add(this.#loadFrom(this.#field(Op.i32Load16u, Field.base), 4), this.#field(Op.i32Load, Field.displacement));
-    if (memory !== MemoryForm.base) {
-      const index = this.#loadFrom(this.#field(Op.i32Load16u, Field.index), 4);
-      offset = this.add(offset, this.shl(index, this.#field(Op.i32Load8u, Field.scale)));
-    }
-    this.#offset = offset;
+    const offset = (this.#offset = this.#effectiveOffset(memory));
     const slot = kinds.indexOf(SlotKind.memory);
     const use = definition.uses[slot];
     if (use === undefined) return;
@@ -156,8 +213,18 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     this.#host = this.#translate(linear, sizes[slot]!, use !== 'r');
   }
 
+  /** Base, index and displacement. */
+  #effectiveOffset(memory: number): Node {
+    let offset = this.add(this.#loadFrom(this.#field(Op.i32Load16u, Field.base), 4), this.#field(Op.i32Load, Field.displacement));
+    if (memory !== MemoryForm.base) {
+      const index = this.#loadFrom(this.#field(Op.i32Load16u, Field.index), 4);
+      offset = this.add(offset, this.shl(index, this.#field(Op.i32Load8u, Field.scale)));
+    }
+    return offset;
+  }
+
   /** Segment base plus offset, for segments that are ordinary data of whatever size; others take the slow path. */
-  #segmented(offset: Node, size: number, write: boolean): Node {
+  #segmented(offset: Node, size: number | Node, write: boolean): Node {
     const cache = this.#field(Op.i32Load16u, Field.segment);
     const field = (at: number): Node => this.#loadFrom(this.add(cache, this.imm(at)), 4);
     const needed = write ? Access.writable : 0;
@@ -165,16 +232,17 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     this.unusual(this.ne(access, this.imm(plain | needed)));
     const limit = field(SegmentField.limit);
     this.unusual(this.lessUnsigned(limit, offset));
-    if (size > 1) this.unusual(this.lessUnsigned(this.sub(limit, offset), this.imm(size - 1)));
+    if (typeof size !== 'number') this.unusual(this.lessUnsigned(this.sub(limit, offset), this.sub(size, this.imm(1))));
+    else if (size > 1) this.unusual(this.lessUnsigned(this.sub(limit, offset), this.imm(size - 1)));
     return this.add(field(SegmentField.base), offset);
   }
 
   /** Address in the WebAssembly memory of `size` bytes at a linear address, or off to the miss path. */
-  #translate(linear: Node, size: number, write: boolean): Node {
+  #translate(linear: Node, size: number | Node, write: boolean): Node {
     const table = this.read((out) => out.get(write ? Local.writeTable : Local.readTable));
     const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
-    const odd = size === 1
-      ? this.and(entry, this.imm(pageMask))
+    const odd = size === 1 ? this.and(entry, this.imm(pageMask))
+      : typeof size !== 'number' ? this.node(Op.i32GtU, [this.add(this.and(this.or(entry, linear), this.imm(pageMask)), size), this.imm(pageSize)])
       : this.node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]);
     this.action([linear, odd], (out) => {
       out.push(linear);

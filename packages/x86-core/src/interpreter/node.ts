@@ -88,6 +88,20 @@ export class Output {
     this.code.unsigned(local);
   }
 
+  /** Copy a local to a fixed address. */
+  spill(local: number, address: number): void {
+    this.constant(0);
+    this.get(local);
+    this.memory(Op.i32Store, address);
+  }
+
+  /** Copy a fixed address to a local. */
+  reload(local: number, address: number): void {
+    this.constant(0);
+    this.memory(Op.i32Load, address);
+    this.set(local);
+  }
+
   /** A load or store with alignment hint 0 and a constant offset. */
   memory(op: number, offset: number): void {
     this.code.byte(op);

@@ -19,6 +19,8 @@ export const Field = {
   remaining: 4,
   /** u8: instruction length. */
   length: 6,
+  /** u8: bytes of an operation's memory operand. */
+  bytes: 7,
   /** u16 each: addresses of the register operands of slots 0 and 1 in the state page. */
   slot0: 8,
   slot1: 10,
@@ -31,10 +33,15 @@ export const Field = {
   immediate: 20,
   /** i32: the record a direct branch leads to, or 0 while unknown. */
   link: 24,
+  /** In the link's place, u16 each: an operation's place in the table, and the opcode that the x87 remembers. */
+  operation: 24,
+  x87Opcode: 26,
   /** u16: address of the memory operand's segment cache. */
   segment: 28,
   /** u8: shift count of the index. */
   scale: 30,
+  /** u8: Guard bits of an operation. */
+  guard: 31,
 } as const;
 
 /** Bytes per record. */

@@ -8,7 +8,7 @@
 import type { Definition } from '../definition.js';
 import { operandForms } from '../decode.js';
 import { SlotKind } from '../instruction.js';
-import type { Shape } from './handler-builder.js';
+import type { CallShape, Shape } from './handler-builder.js';
 import { MemoryForm } from './record.js';
 
 const everyAddressing = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|push|movzx8|movzx16|movsx8|movsx16|lea|call_indirect|jmp_indirect)$/;
@@ -73,6 +73,21 @@ export function selectFusedShapes(shapes: readonly Shape[]): FusedShape[] {
   }
   return fused;
 }
+
+/** A number that tells the handlers of calls apart. */
+export function callKey({ memory, write, pointers, flags }: CallShape): number {
+  return memory * 8 + (write ? 4 : 0) + (pointers ? 2 : 0) + (flags ? 1 : 0);
+}
+
+/** The ways operations are called. */
+export const callShapes: readonly CallShape[] = [false, true].flatMap((pointers) => [
+  { memory: MemoryForm.none, write: false, pointers, flags: false },
+  { memory: MemoryForm.none, write: false, pointers, flags: true },
+  ...[MemoryForm.indexed, MemoryForm.segmented].flatMap((memory) => [
+    { memory, write: false, pointers, flags: false }, { memory, write: true, pointers, flags: false },
+    ...(pointers ? [] : [{ memory, write: false, pointers, flags: true }]),
+  ]),
+]);
 
 /** Two instructions behind each other as one handler. */
 export interface ShapePair { readonly first: Shape; readonly second: Shape }

@@ -9,7 +9,14 @@ import { systemInstructions } from '../system/index.js';
 import {
   quickInterrupt, quickMoveFromSegment, quickMoveToSegment, quickPopSegment, quickPushSegment, quickReturn,
 } from './gates.js';
+import { findVectorCall } from '../vector/compiled.js';
+import '../vector/compiled-integer.js';
+import '../vector/compiled-float.js';
+import { emmsOperation } from '../vector/compiled-moves.js';
 import { cacheFlush, emms, executeVector, fence, mxcsr } from '../vector/execute.js';
+import { findWaitCall, findX87Call } from '../x87/compiled.js';
+import '../x87/compiled-arithmetic.js';
+import '../x87/compiled-transfers.js';
 import { executeX87, fwait, fxrstor, fxsave } from '../x87/execute.js';
 
 /** After these the next instruction is looked up afresh: they jump, or change what addresses mean. */
@@ -40,12 +47,12 @@ for (const [name, segment] of Object.entries(SegmentRegister)) {
   define(`pop_${name}`, { rare: pop!, ...(loadable && { shortcut: quickPopSegment(segment) }) });
 }
 
-define('x87', { rare: executeX87 });
-define('fwait', { rare: fwait });
+define('x87', { rare: executeX87, findCall: findX87Call });
+define('fwait', { rare: fwait, findCall: findWaitCall });
 define('fxsave', { rare: fxsave, feature: Feature.fxsr });
 define('fxrstor', { rare: fxrstor, feature: Feature.fxsr });
-define('vector', { rare: executeVector });
-define('emms', { rare: emms, feature: Feature.mmx });
+define('vector', { rare: executeVector, findCall: findVectorCall });
+define('emms', { rare: emms, feature: Feature.mmx, findCall: () => ({ operation: emmsOperation, register: 0, operand: 0 }) });
 define('mxcsr', { rare: mxcsr, feature: Feature.sse });
 define('fence', { rare: fence });
 define('cache_flush', { rare: cacheFlush });

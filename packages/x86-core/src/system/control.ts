@@ -71,6 +71,7 @@ export function writeCr4(cpu: Processor, value: number): void {
   const paging = (i32[CR0]! & Cr0.pg) !== 0;
   if (paging && (changed & value & Cr4.pae) !== 0 && !cpu.mmu.loadPointers(i32[CR3]!)) raise(Vector.protection);
   i32[CR4] = value;
+  cpu.updateAvailability();
   if ((changed & cr4Translation) !== 0) cpu.mmu.flushAll(true);
 }
 
@@ -154,6 +155,7 @@ const smsw: RareExecute = (cpu, insn) => {
 const clts: RareExecute = (cpu) => {
   needRing0(cpu);
   cpu.i32[CR0] = cpu.i32[CR0]! & ~Cr0.ts;
+  cpu.updateAvailability();
 };
 
 /** Model-specific registers (SDM volume 4, table 2-2). */

@@ -60,7 +60,7 @@ function snapshot(machine: Machine, exit: string, retired: number): string {
     `eip ${cpu.eip.toString(16)} eflags ${cpu.eflags.toString(16)} retired ${retired} cr2 ${cpu.cr2.toString(16)}`,
     `gpr ${words(State.gpr, 8)}`,
     `segments ${words(State.segments, 24)}`,
-    `x87 ${words(State.fpuControl, 8)} ${words(State.fpu, 32)}`,
+    `x87 ${words(State.fpuControl, 8)} top ${words(State.fpuTop, 1)} ${words(State.fpu, 32)}`,
     `xmm ${words(State.xmm, 32)} mxcsr ${words(State.mxcsr, 1)}`,
   ].join('\n');
 }

@@ -6,7 +6,7 @@
  * decides who may execute it (operands.ts).
  */
 import { raise, Vector } from '../fault.js';
-import { type Instruction, Repeat } from '../instruction.js';
+import type { Instruction } from '../instruction.js';
 import type { Processor } from '../processor.js';
 import { loadMxcsr, storeMxcsr } from './control.js';
 import {
@@ -22,9 +22,8 @@ import {
 import {
   enterMmx, Extension, leaveMmx, low, middle, need, needMmx, needNoX87Exception, needXmm, readOperand, readRegister, writeRegister,
 } from './operands.js';
+import { Prefix, prefixOf, vectorKey } from './prefix.js';
 
-/** Mandatory prefixes, in the order of `formats`. */
-const Prefix = { none: 0, operandSize: 1, rep: 2, repne: 3 } as const;
 const mmx = 8;
 const xmm = 16;
 
@@ -42,12 +41,8 @@ interface Form {
 
 const forms = new Map<number, Form>();
 
-function key(prefix: number, opcode: number): number {
-  return (prefix << 8) | opcode;
-}
-
 function form(prefix: number, opcode: number, extension: number, uses: Uses, run: Run): void {
-  forms.set(key(prefix, opcode), { run, uses, extension });
+  forms.set(vectorKey(prefix, opcode), { run, uses, extension });
 }
 
 const { mmx: MMX, sse: SSE, sse2: SSE2 } = Extension;
@@ -58,7 +53,12 @@ const { mmx: MMX, sse: SSE, sse2: SSE2 } = Extension;
 const withSse = new Set([0xda, 0xde, 0xe0, 0xe3, 0xe4, 0xea, 0xee, 0xf6]);
 const withSse2 = new Set([0xd4, 0xf4, 0xfb]);
 /** PUNPCKLxx mm reads four bytes of memory only. */
-const halfOperand = new Set([0x60, 0x61, 0x62]);
+export const halfOperand = new Set([0x60, 0x61, 0x62]);
+
+/** The extension that a packed operation on MMX registers belongs to. */
+export function packedExtension(opcode: number): number {
+  return withSse.has(opcode) ? SSE : withSse2.has(opcode) ? SSE2 : MMX;
+}
 
 function packedForm(operation: Packed, bytes: number, memory: number): Run {
   return (cpu, insn) => {
@@ -70,8 +70,7 @@ function packedForm(operation: Packed, bytes: number, memory: number): Run {
 }
 
 for (const [opcode, operation] of packed) {
-  const extension = withSse.has(opcode) ? SSE : withSse2.has(opcode) ? SSE2 : MMX;
-  form(Prefix.none, opcode, extension, 'mmx', packedForm(operation, mmx, halfOperand.has(opcode) ? 4 : mmx));
+  form(Prefix.none, opcode, packedExtension(opcode), 'mmx', packedForm(operation, mmx, halfOperand.has(opcode) ? 4 : mmx));
   form(Prefix.operandSize, opcode, SSE2, 'xmm', packedForm(operation, xmm, xmm));
 }
 for (const [opcode, operation] of packedWide) form(Prefix.operandSize, opcode, SSE2, 'xmm', packedForm(operation, xmm, xmm));
@@ -190,14 +189,9 @@ form(Prefix.repne, 0xe6, SSE2, 'xmm', convertForm(doubleToInteger(false), 2, xmm
 
 // ── entry points ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function prefixOf(insn: Instruction): number {
-  if (insn.repeat !== Repeat.none) return insn.repeat === Repeat.rep ? Prefix.rep : Prefix.repne;
-  return insn.operandPrefix ? Prefix.operandSize : Prefix.none;
-}
-
 /** Execute an instruction of the table. #UD for holes in it, and for what the CPU's model has not got. */
 export function executeVector(cpu: Processor, insn: Instruction): void {
-  const found = forms.get(key(prefixOf(insn), insn.opcode & 0xff));
+  const found = forms.get(vectorKey(prefixOf(insn), insn.opcode & 0xff));
   if (found === undefined) raise(Vector.invalidOpcode);
   need(cpu, found.extension);
   if (found.uses === 'mmx') needMmx(cpu);

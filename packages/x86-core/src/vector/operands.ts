@@ -17,10 +17,10 @@ const XMM = State.xmm >> 2;
 const CR0 = State.cr0 >> 2;
 const CR4 = State.cr4 >> 2;
 const STATUS = State.fpuStatus >> 2;
+const TOP = State.fpuTop >> 2;
 const TAGS = State.fpuTags >> 2;
 const wordsPerRegister = 4;
 const allValid = 0xff;
-const topMask = 7 << 11;
 /** Sign and exponent of an x87 register that holds an MMX value. */
 const mmxExponent = 0xffff;
 const wide = 16;
@@ -64,13 +64,13 @@ export function needNoX87Exception(cpu: Processor): void {
 /** What every MMX instruction but EMMS does to the x87: all registers in use, the stack at R0. */
 export function enterMmx(cpu: Processor): void {
   cpu.i32[TAGS] = allValid;
-  cpu.i32[STATUS] = cpu.i32[STATUS]! & ~topMask;
+  cpu.i32[TOP] = 0;
 }
 
 /** EMMS: all registers are empty. */
 export function leaveMmx(cpu: Processor): void {
   cpu.i32[TAGS] = 0;
-  cpu.i32[STATUS] = cpu.i32[STATUS]! & ~topMask;
+  cpu.i32[TOP] = 0;
 }
 
 /** Read a register of so many bytes: 8 are an MMX register, 16 an XMM register. */

@@ -16,7 +16,7 @@ export const Exception = {
 
 /** The other fields of the status word (SDM volume 1, 8.1.3). */
 export const Status = {
-  summary: 1 << 7, c0: 1 << 8, c1: 1 << 9, c2: 1 << 10, topShift: 11, topMask: 7 << 11, c3: 1 << 14, busy: 1 << 15,
+  summary: 1 << 7, c0: 1 << 8, c1: 1 << 9, c2: 1 << 10, topShift: 11, topMask: 7 << 11, exceptTop: 0xc7ff, c3: 1 << 14, busy: 1 << 15,
   conditions: (1 << 8) | (1 << 9) | (1 << 10) | (1 << 14),
 } as const;
 
@@ -71,6 +71,17 @@ export function commitExceptions(i32: Int32Array, c1: boolean): void {
   if (c1) status |= Status.c1;
   if (env.raised & env.unmasked) status |= Status.summary | Status.busy;
   i32[State.fpuStatus >> 2] = status;
+}
+
+/** The status word with TOP in it. */
+export function readStatus(i32: Int32Array): number {
+  return i32[State.fpuStatus >> 2]! | (i32[State.fpuTop >> 2]! << Status.topShift);
+}
+
+/** Take over a whole status word. */
+export function writeStatus(i32: Int32Array, value: number): void {
+  i32[State.fpuStatus >> 2] = value & Status.exceptTop;
+  i32[State.fpuTop >> 2] = (value & Status.topMask) >> Status.topShift;
 }
 
 /** Recompute the error summary after the control or status word was written as a whole. */

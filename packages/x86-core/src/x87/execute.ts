@@ -14,7 +14,7 @@ import {
   Operation, arithmeticMemory, arithmeticRegister, compareMemory, compareRegister, compareZero, examine, f2xm1, fcos,
   fpatan, fptan, frndint, fscale, fsin, fsincos, fsqrt, fxtract, fyl2x, fyl2xp1, remainder,
 } from './compute.js';
-import { Control, Exception, Status, updateSummary } from './environment.js';
+import { Control, Exception, readStatus, Status, updateSummary } from './environment.js';
 import { notePointers, restoreEnvironment, restoreState, saveState, storeEnvironment } from './image.js';
 import { initialize } from './stack.js';
 import {
@@ -172,9 +172,9 @@ memoryForm(0xd9, 6, control(storeEnvironment));
 memoryForm(0xd9, 7, control((cpu, insn) => cpu.write16(operandAddress(cpu, insn, 2, true), cpu.i32[CONTROL]!)));
 memoryForm(0xdd, 4, waitingControl(restoreState));
 memoryForm(0xdd, 6, control(saveState));
-memoryForm(0xdd, 7, control((cpu, insn) => cpu.write16(operandAddress(cpu, insn, 2, true), cpu.i32[STATUS]!)));
+memoryForm(0xdd, 7, control((cpu, insn) => cpu.write16(operandAddress(cpu, insn, 2, true), readStatus(cpu.i32))));
 registerForm(0xdf, 0xe0, control((cpu) => {
-  cpu.u16[AX] = cpu.i32[STATUS]!;
+  cpu.u16[AX] = readStatus(cpu.i32);
 }));
 registerForm(0xdb, 0xe2, control((cpu) => {
   cpu.i32[STATUS] = cpu.i32[STATUS]! & ~(Exception.all | Exception.stackFault | Status.summary | Status.busy);

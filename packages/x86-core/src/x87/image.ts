@@ -8,12 +8,11 @@ import { Vector, raise } from '../fault.js';
 import type { Instruction } from '../instruction.js';
 import type { Processor } from '../processor.js';
 import { Cr0, Cr4, Eflags, SegmentField, SegmentRegister, State } from '../state.js';
-import { Control, Exception, updateSummary } from './environment.js';
+import { Control, Exception, readStatus, updateSummary, writeStatus } from './environment.js';
 import { Float80 } from './float80.js';
 import { fullTagWord, initialize, readPhysical, setFullTagWord, topOf, writePhysical } from './stack.js';
 
 const CONTROL = State.fpuControl >> 2;
-const STATUS = State.fpuStatus >> 2;
 const TAGS = State.fpuTags >> 2;
 const OPCODE = State.fpuOpcode >> 2;
 const FIP = State.fpuEip >> 2;
@@ -29,8 +28,6 @@ const registerBytes = 10;
 const registerCount = 8;
 const value = new Float80();
 
-/** Bits of the status word that FLDENV and friends may set: all; B follows ES. */
-const statusMask = 0xffff;
 
 function isProtected(cpu: Processor): boolean {
   return (cpu.i32[State.cr0 >> 2]! & Cr0.pe) !== 0 && (cpu.i32[State.eflags >> 2]! & Eflags.vm) === 0;
@@ -40,7 +37,7 @@ function isProtected(cpu: Processor): boolean {
 function environmentWords(cpu: Processor, wide: boolean): number[] {
   const i32 = cpu.i32;
   const control = i32[CONTROL]!;
-  const status = i32[STATUS]!;
+  const status = readStatus(i32);
   const tags = fullTagWord(cpu);
   const fip = i32[FIP]!;
   const fdp = i32[FDP]!;
@@ -68,7 +65,7 @@ function loadEnvironment(cpu: Processor, words: readonly number[], wide: boolean
   const i32 = cpu.i32;
   const [control = 0, status = 0, tags = 0, w3 = 0, w4 = 0, w5 = 0, w6 = 0] = words;
   i32[CONTROL] = (control & Control.writable) | Control.alwaysSet;
-  i32[STATUS] = status & statusMask;
+  writeStatus(i32, status);
   setFullTagWord(cpu, tags);
   if (isProtected(cpu)) {
     i32[FIP] = w3;
@@ -195,7 +192,7 @@ export function fxsave(cpu: Processor, insn: Instruction): void {
   const linear = fxOperand(cpu, insn, true);
   const i32 = cpu.i32;
   cpu.write16(linear + Fx.control, i32[CONTROL]!);
-  cpu.write16(linear + Fx.status, i32[STATUS]!);
+  cpu.write16(linear + Fx.status, readStatus(i32));
   cpu.write16(linear + Fx.tags, i32[TAGS]! & 0xff);
   cpu.write16(linear + Fx.opcode, i32[OPCODE]! & opcodeMask);
   cpu.write32(linear + Fx.eip, i32[FIP]!);
@@ -224,7 +221,7 @@ export function fxrstor(cpu: Processor, insn: Instruction): void {
   const mxcsr = cpu.read32(linear + Fx.mxcsr);
   if (sse && mxcsr & ~mxcsrBits) raise(Vector.protection);
   i32[CONTROL] = (cpu.read16(linear + Fx.control) & Control.writable) | Control.alwaysSet;
-  i32[STATUS] = cpu.read16(linear + Fx.status);
+  writeStatus(i32, cpu.read16(linear + Fx.status));
   i32[TAGS] = cpu.read8(linear + Fx.tags);
   i32[OPCODE] = cpu.read16(linear + Fx.opcode) & opcodeMask;
   i32[FIP] = cpu.read32(linear + Fx.eip);

@@ -1,16 +1,16 @@
 /*
  * The register stack: which physical register is ST(i), whether it is in use, and what over- and underflow do.
  *
- * State.fpu holds the eight registers where the hardware has them (R0..R7); TOP lives in the status word. The tag
+ * State.fpu holds the eight registers where the hardware has them (R0..R7); TOP has a word of its own. The tag
  * word is kept in FXSAVE's short form, one bit a register; the long form is computed when an instruction shows it.
  */
 import type { Processor } from '../processor.js';
 import { State } from '../state.js';
-import { Control, Exception, Status, env, raiseException } from './environment.js';
+import { Control, Exception, env, raiseException, writeStatus } from './environment.js';
 import { Float80, Kind, kindOf, setDefaultNan } from './float80.js';
 
 const CONTROL = State.fpuControl >> 2;
-const STATUS = State.fpuStatus >> 2;
+const TOP = State.fpuTop >> 2;
 const TAGS = State.fpuTags >> 2;
 
 /** Bytes of a register in the state page, and the offsets of its parts. */
@@ -22,11 +22,11 @@ const exponentMask = 0x7fff;
 
 /** TOP: the physical register that is ST(0). */
 export function topOf(cpu: Processor): number {
-  return (cpu.i32[STATUS]! >>> Status.topShift) & 7;
+  return cpu.i32[TOP]!;
 }
 
 export function setTop(cpu: Processor, top: number): void {
-  cpu.i32[STATUS] = (cpu.i32[STATUS]! & ~Status.topMask) | ((top & 7) << Status.topShift);
+  cpu.i32[TOP] = top & 7;
 }
 
 /** Is ST(i) in use? */
@@ -130,7 +130,7 @@ export function setFullTagWord(cpu: Processor, tags: number): void {
 /** FNINIT, and what a reset leaves behind. */
 export function initialize(cpu: Processor): void {
   cpu.i32[CONTROL] = Control.reset;
-  cpu.i32[STATUS] = 0;
+  writeStatus(cpu.i32, 0);
   cpu.i32[TAGS] = 0;
   cpu.i32[State.fpuOpcode >> 2] = 0;
   cpu.i32[State.fpuEip >> 2] = 0;

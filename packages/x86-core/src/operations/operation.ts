@@ -1,0 +1,146 @@
+/*S:360
+ * Operations: the x87's and the vector units' instructions as WebAssembly functions of their own.
+ *
+ * The interpreter has a handler per shape of integer instruction; coprocessor instructions are too many and too long for
+ * that. Each becomes a function of three numbers: the address of the register that ModRM's middle bits name, the address
+ * of the other operand (a register in the state page, or memory that the caller has found), and the immediate. It does
+ * what is usual and returns 0, or finds that it cannot, changes nothing, and returns 1: then the reference does the
+ * instruction. The functions of a unit are generated when the first of its instructions is decoded.
+ */
+import { State } from '../state.js';
+import { encodeModule, type FunctionBody } from '../wasm/encoder.js';
+import { type Callable, FunctionBuilder, type Value } from '../wasm/function-builder.js';
+import type { WasmType } from '../wasm/operators.js';
+
+/**
+ * What must not be the case for an operation to run: bits of State.unavailable, and `pending`, the x87's error summary,
+ * where it has its bit. `aligned`: an operand in memory must be a multiple of 16.
+ */
+export const Guard = { x87: 1, xmm: 2, aligned: 15 << 3, pending: 1 << 7 } as const;
+
+/** Guard.aligned as a mask of address bits, shifted. */
+export const alignmentShift = 3;
+
+/** How an operation is called. */
+export interface Operation {
+  /** Bytes of its operand, when that is in memory. */
+  readonly bytes: number;
+  /** The operand in memory is written, and nothing else is done to it. */
+  readonly write: boolean;
+  /** Guard bits. */
+  readonly guard: number;
+  /** Leaves its address in the x87's last-instruction pointers. */
+  readonly pointers: boolean;
+  /** Reads or writes the arithmetic flags in the state page. */
+  readonly flags: boolean;
+  /** Whose it is. */
+  readonly unit: Unit;
+  /** Place in the table of operations. */
+  readonly index: number;
+}
+
+/** Options of Unit.operation(): an Operation without its place. */
+export interface OperationOptions {
+  bytes?: number;
+  write?: boolean;
+  guard: number;
+  pointers?: boolean;
+  flags?: boolean;
+}
+
+/** An operation of an instruction, with where its operands are. */
+export interface Call {
+  readonly operation: Operation;
+  /** Address of the register named by ModRM's middle bits. */
+  readonly register: number;
+  /** Address of the operand, or what else the operation expects, when that is not memory. */
+  readonly operand: number;
+}
+
+/** Writes one operation. */
+export class OperationBuilder extends FunctionBuilder {
+  /** Address of the register named by ModRM's middle bits. */
+  readonly register = this.parameter(0);
+  /** Address of the other operand. */
+  readonly operand = this.parameter(1);
+  readonly immediate = this.parameter(2);
+
+  constructor() {
+    super(['i32', 'i32', 'i32'], ['i32']);
+  }
+
+  /** Leave the instruction to the reference if the condition is not 0. Nothing may have been changed yet. */
+  unusual(condition: Value): void {
+    this.when(condition, () => this.leave(this.i32(1)));
+  }
+
+  /** All done. */
+  done(): void {
+    this.leave(this.i32(0));
+  }
+
+  /** A word of the state page. */
+  state(address: number): Value {
+    return this.load('i32.load', this.i32(0), address);
+  }
+
+  setState(address: number, value: Value): void {
+    this.store('i32.store', this.i32(0), value, address);
+  }
+
+  /** ZF and CF as given, the other arithmetic flags 0, in the lazy form of flags.ts. */
+  setComparison(zero: Value, carry: Value): void {
+    this.setState(State.flagZero, this.do('i32.eqz', zero));
+    this.setState(State.flagSign, this.i32(1));
+    this.setState(State.flagAddend, this.select(carry, this.i32(3 << 30), this.i32(0)));
+    this.setState(State.flagSum, this.i32(0));
+  }
+}
+
+/** Places in the table of operations: the x87's come first. */
+export const tableSize = 1024;
+export const firstPlace = { x87: 0, vector: 256 } as const;
+
+/** A coprocessor: its operations, and the module they go into. */
+export class Unit {
+  readonly name: string;
+  readonly #first: number;
+  readonly #helpers: (() => FunctionBody)[] = [];
+  readonly #operations: (() => FunctionBody)[] = [];
+
+  /** @param first its first place in the table */
+  constructor(name: string, first: number) {
+    this.name = name;
+    this.#first = first;
+  }
+
+  /** A function for operations to call. All must be there before the first operation is written. */
+  helper(parameters: readonly WasmType[], results: readonly WasmType[], write: (b: FunctionBuilder) => void): Callable {
+    this.#helpers.push(() => {
+      const b = new FunctionBuilder(parameters, results);
+      write(b);
+      return b.finish('');
+    });
+    return { index: this.#helpers.length - 1, parameters, results };
+  }
+
+  operation(options: OperationOptions, write: (b: OperationBuilder) => void): Operation {
+    this.#operations.push(() => {
+      const b = new OperationBuilder();
+      write(b);
+      return b.finish('');
+    });
+    const { bytes = 0, write: writes = false, guard, pointers = false, flags = false } = options;
+    return { bytes, write: writes, guard, pointers, flags, unit: this, index: this.#first + this.#operations.length - 1 };
+  }
+
+  /** The module for a memory of so many pages of 64 KiB: instantiating it fills its places of the table. */
+  generate(memoryPages: number): Uint8Array<ArrayBuffer> {
+    const helpers = this.#helpers.map((write) => write());
+    const operations = this.#operations.map((write) => write());
+    return encodeModule({
+      memoryPages, imports: [], functions: [...helpers, ...operations],
+      table: { size: tableSize, offset: this.#first, elements: operations.map((_, i) => helpers.length + i) },
+    });
+  }
+}
