@@ -3,7 +3,7 @@
  */
 import { integerGroups } from './integer-cases.js';
 import { segmentedGroups } from './segmented-cases.js';
-import { sequenceGroup } from './sequence-cases.js';
+import { sequenceGroup, undefinedSequenceGroup } from './sequence-cases.js';
 import { packedGroups, vectorConversionGroups, vectorFloatGroups, vectorMoveGroups } from './vector-cases.js';
 import { x87StateGroups } from './x87-state-cases.js';
 import { type Group, transcendentalGroups, x87Groups } from './x87-cases.js';
@@ -32,7 +32,7 @@ export const files: Readonly<Record<string, readonly Group[]>> = {
   'integer-strings': matches(integerGroups, strings),
   'integer-16-bit': matches(segmentedGroups, /^16-bit/),
   'integer-segmented': matches(segmentedGroups, /^segmented/),
-  sequences: [sequenceGroup],
+  sequences: [sequenceGroup, undefinedSequenceGroup],
   'vector-conversions': vectorConversionGroups,
   'vector-float': vectorFloatGroups,
   'vector-moves': vectorMoveGroups,

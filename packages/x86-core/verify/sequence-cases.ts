@@ -2,7 +2,8 @@
  * Short random programs: what one instruction leaves in the flags, the next ones use.
  *
  * A processor of ours keeps flags as recipes (flags.ts); here producers and consumers of every size meet. Only
- * instructions with registers take part, and while a flag is undefined nothing is chosen that would show it.
+ * instructions with registers take part, and while a flag is undefined nothing is chosen that would show it. A second
+ * group knows no such restraint: it shows whose undefined results ours are.
  */
 import { Case, type CaseView, plainStart } from './case.js';
 import { type Random, interestingWord } from '../src/testing/random.js';
@@ -145,13 +146,74 @@ const steps: readonly Step[] = [
   show, sahf, adjust, xadd,
 ];
 
+/** Multiplications and divisions, by a register. */
+const multiply: Step = (p) => {
+  const { random } = p;
+  const size = random.pick(sizes);
+  if (size > 1 && random.oneIn(2)) {
+    if (size === 2) p.bytes.push(0x66);
+    p.bytes.push(0x0f, 0xaf, modrm(random, size));
+    return;
+  }
+  sized(p, size, 0xf6);
+  // a division ends most programs with #DE
+  p.bytes.push(modrm(random, size, random.oneIn(6) ? 6 + random.below(2) : 4 + random.below(2)));
+};
+
+/** Every shift and rotate by any number. */
+const shiftFar: Step = (p) => {
+  const size = p.random.pick(sizes);
+  sized(p, size, 0xc0);
+  p.bytes.push(modrm(p.random, size, p.random.below(8)), p.random.below(256));
+};
+
+const doubleShift: Step = (p) => {
+  if (p.random.oneIn(2)) p.bytes.push(0x66);
+  p.bytes.push(0x0f, p.random.pick([0xa4, 0xac]), modrm(p.random, 4), p.random.below(256));
+};
+
+/** BT, BTS, BTR, BTC, BSF, BSR. */
+const bit: Step = (p) => {
+  if (p.random.oneIn(3)) p.bytes.push(0x66);
+  p.bytes.push(0x0f, p.random.pick([0xa3, 0xab, 0xb3, 0xbb, 0xbc, 0xbd]), modrm(p.random, 4));
+};
+
+/** DAA, DAS, AAA, AAS, AAM, AAD, SALC. */
+const decimal: Step = (p) => {
+  const opcode = p.random.pick([0x27, 0x2f, 0x37, 0x3f, 0xd4, 0xd5, 0xd6]);
+  p.bytes.push(opcode);
+  if (opcode === 0xd4 || opcode === 0xd5) p.bytes.push(1 + p.random.below(255));
+};
+
+/** What leaves something undefined, and what shows it. */
+const stepsAtWill: readonly Step[] = [...steps, multiply, multiply, shiftFar, shiftFar, doubleShift, bit, bit, decimal, decimal, setcc, show, show];
+
+/** The same without restraint: all they compute may depend on undefined flags. */
+export const undefinedSequenceGroup: Group = {
+  name: 'sequences at will',
+  make: (random, c) => {
+    start(random, c);
+    const program: Program = { random, bytes: [], undefined: 0 };
+    while (program.bytes.length + longest < Case.codeBytes) {
+      random.pick(stepsAtWill)(program);
+      program.undefined = 0;
+    }
+    c.setCode(program.bytes);
+  },
+};
+
+/** Registers and flags at random. */
+function start(random: Random, c: CaseView): void {
+  plainStart(c);
+  for (let r = 0; r < 8; r++) if (r !== 4) c.setRegister(r, interestingWord(random));
+  c.setWord(Case.eflags, startEflags | (random.word() & arithmeticFlags));
+}
+
 /** Random straight-line programs. */
 export const sequenceGroup: Group = {
   name: 'sequences',
   make: (random, c) => {
-    plainStart(c);
-    for (let r = 0; r < 8; r++) if (r !== 4) c.setRegister(r, interestingWord(random));
-    c.setWord(Case.eflags, startEflags | (random.word() & arithmeticFlags));
+    start(random, c);
     const program: Program = { random, bytes: [], undefined: 0 };
     while (program.bytes.length + longest < Case.codeBytes) random.pick(steps)(program);
     c.setCode(program.bytes);

@@ -8,7 +8,7 @@ import { Case, type CaseView, localSelector, stopVector } from './case.js';
 import { Decoder, newInstruction } from '../src/decode.js';
 import { Vector } from '../src/fault.js';
 import '../src/semantics/index.js';
-import { sequenceUndefined } from './sequence-cases.js';
+import { sequenceUndefined, undefinedSequenceGroup } from './sequence-cases.js';
 
 const cf = 1;
 const pf = 4;
@@ -53,6 +53,7 @@ const insn = newInstruction();
 
 /** What the manual leaves open for this case. */
 export function undefinedAfter(name: string, before: CaseView): Open {
+  if (name === undefinedSequenceGroup.name) return { flags: all, result: true };
   // a group's name without its surroundings
   const group = name.replace(/^(16-bit|segmented) /, '');
   const flags = (byGroup[group] ?? 0) | sequenceUndefined(before);
