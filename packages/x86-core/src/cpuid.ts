@@ -71,14 +71,14 @@ const i686Features = pentium | pae | pge | cmov | fxsr;
 /**
  * Models by name. An instruction that a model does not promise is #UD on it.
  *
- * `default` is an i686 with x87. `sse2` is that with MMX, SSE and SSE2; generated code has no handlers for these yet, so
- * a program that finds them by CPUID and uses them for speed gets slower.
+ * `default` is an i686 with x87, MMX, SSE and SSE2; `i686` is that without the three.
  */
 export const cpuidModels = {
   '486': cpuidModel(fpu, 0, signature(4, 8, 0)),
   pentium: cpuidModel(pentium, 0, signature(5, 2, 1)),
+  i686: cpuidModel(i686Features, ExtendedFeature.nx),
   pentium3: cpuidModel(i686Features | mmx | sse, 0, signature(6, 7, 3)),
-  default: cpuidModel(i686Features, ExtendedFeature.nx),
+  default: cpuidModel(i686Features | mmx | sse | sse2, ExtendedFeature.nx),
   sse2: cpuidModel(i686Features | mmx | sse | sse2, ExtendedFeature.nx),
 } as const;
 
