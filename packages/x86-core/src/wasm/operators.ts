@@ -23,7 +23,7 @@ const single = {
   'i32.wrap_i64': 0xa7, 'i32.trunc_f64_s': 0xaa, 'i64.extend_i32_s': 0xac, 'i64.extend_i32_u': 0xad,
   'f32.convert_i32_s': 0xb2, 'f32.demote_f64': 0xb6, 'f64.convert_i32_s': 0xb7, 'f64.convert_i64_s': 0xb9, 'f64.convert_i64_u': 0xba,
   'f64.promote_f32': 0xbb, 'i32.reinterpret_f32': 0xbc, 'i64.reinterpret_f64': 0xbd, 'f32.reinterpret_i32': 0xbe, 'f64.reinterpret_i64': 0xbf,
-  'i64.trunc_f64_u': 0xb1, 'i32.extend8_s': 0xc0, 'i32.extend16_s': 0xc1,
+  'i64.trunc_f64_s': 0xb0, 'i64.trunc_f64_u': 0xb1, 'i32.extend8_s': 0xc0, 'i32.extend16_s': 0xc1,
 } as const;
 
 /** SIMD operators whose result is a vector. */

@@ -182,6 +182,53 @@ const divide: Arithmetic = (b, x, y, exit) => {
   exitRounded(b, exit, sign, b.do('i32.sub', exponent, b.do('i32.eqz', atLeastOne)), quotient, fraction);
 };
 
+/** 2^32 and 2^64 as doubles, and the largest double below 2^64. */
+const [twoTo32, twoTo64, below64] = [2 ** 32, 2 ** 64, 2 ** 64 - 2 ** 11];
+
+/** √x: a double's root, made whole by one step of Newton's, and the remainder. */
+const squareRoot = (b: OperationBuilder, x: Extended, exit: Exit): void => {
+  b.unusual(b.do('i32.eqz', b.do('i32.or', b.do('i32.and', isNormal(b, x), b.do('i32.eqz', signOf(b, x))), isZero(b, x))));
+  b.when(isZero(b, x), () => exit(x.significand, x.top, b.i32(0)));
+  const power = b.do('i32.sub', exponentOf(b, x), b.i32(bias));
+  // a radicand of 127 or 128 bits whose root has 64
+  const odd = b.do('i32.and', power, b.i32(1));
+  const high = b.select(odd, x.significand, b.do('i64.shr_u', x.significand, b.i64(1)));
+  const low = b.select(odd, b.i64(0), b.do('i64.shl', x.significand, b.i64(63)));
+  const guess = b.do('f64.min', b.do('f64.mul', b.do('f64.sqrt', b.do('f64.convert_i64_u', high)), b.f64(twoTo32)), b.f64(below64));
+  const first = b.do('i64.trunc_f64_u', guess);
+  const minusSquare = (root: Value): { high: Value; low: Value } => {
+    const square = product(b, root, root);
+    const borrow = b.do('i64.extend_i32_u', b.do('i64.lt_u', low, square.low));
+    return { high: b.do('i64.sub', b.do('i64.sub', high, square.high), borrow), low: b.do('i64.sub', low, square.low) };
+  };
+  const rest = minusSquare(first);
+  const restDouble = b.do('f64.add', b.do('f64.mul', b.do('f64.convert_i64_s', rest.high), b.f64(twoTo64)), b.do('f64.convert_i64_u', rest.low));
+  const step = b.do('f64.div', restDouble, b.do('f64.add', guess, guess));
+  const root = b.variable(b.do('i64.add', first, b.do('i64.trunc_f64_s', b.do('f64.floor', step))));
+  // it may still be one off, either way
+  const after = minusSquare(root.get());
+  const left = { high: b.variable(after.high), low: b.variable(after.low) };
+  const adjust = (by: 1 | -1): void => {
+    root.set(b.do('i64.add', root.get(), b.i64(by)));
+    const again = minusSquare(root.get());
+    left.high.set(again.high);
+    left.low.set(again.low);
+  };
+  b.when(b.do('i64.lt_s', left.high.get(), b.i64(0)), () => adjust(-1));
+  const twice = b.do('i64.shl', root.get(), b.i64(1));
+  const carry = b.do('i64.shr_u', root.get(), b.i64(63));
+  const tooMuch = b.do('i32.or', b.do('i64.gt_s', left.high.get(), carry),
+    b.do('i32.and', b.do('i64.eq', left.high.get(), carry), b.do('i64.gt_u', left.low.get(), twice)));
+  b.when(tooMuch, () => adjust(1));
+  const result = root.get();
+  b.unusual(b.do('i64.ge_s', result, b.i64(0)));
+  // a remainder above the root means that the next one is nearer; it is never half way
+  const up = b.do('i32.or', b.do('i64.ne', left.high.get(), b.i64(0)), b.do('i64.gt_u', left.low.get(), result));
+  const exact = b.do('i64.eqz', b.do('i64.or', left.high.get(), left.low.get()));
+  const fraction = b.select(exact, b.i64(0), b.select(up, b.i64(3n << 62n), b.i64(1)));
+  exitRounded(b, exit, b.i32(0), b.do('i32.add', b.do('i32.shr_s', power, b.i32(1)), b.i32(bias)), result, fraction);
+};
+
 // ── instructions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const negated = (b: OperationBuilder, { significand, top }: Extended): Extended => ({ significand, top: b.do('i32.xor', top, b.i32(signBit)) });
@@ -224,6 +271,15 @@ for (const operation of Object.values(Operation)) {
     });
   }
 }
+
+/** FSQRT. */
+registerOperation(0xd9, 0xfa, 1, (b) => {
+  const stack = new Stack(b);
+  stack.needUsual('arithmetic');
+  const [significand, top, flags] = b.block(['i64', 'i32', 'i32'], (exit) => squareRoot(b, stack.read(0), exit)) as [Value, Value, Value];
+  stack.write(0, { significand, top });
+  stack.finish(flags);
+});
 
 /** Order of two numbers that are normal, zero or infinite: C0 is less, C3 equal, 0 greater; else notUsual. */
 const compare = x87Unit.helper(['i64', 'i32', 'i64', 'i32'], ['i32'], (b) => {
