@@ -4,31 +4,23 @@
  * The owner plays everything a mainboard and a ring-0 kernel would: it gives the CPU memory, tables and a place to
  * start, lets it run for a while, and is told why it stopped.
  */
-import { clearCache, findDescriptor, found, isNull, isProtected, isVirtual8086, setCache, setReal, setVirtual8086 } from './descriptor.js';
+import { segmentBase, segmentLimit } from '@lguest/descriptors';
+import { busyBit, clearCache, findDescriptor, found, isNull, isProtected, isVirtual8086, setCache, setReal, setVirtual8086 } from './descriptor.js';
 import { type Engine, SteppingEngine } from './engine.js';
 import { X86Error } from './error.js';
 import { type Exit, ExitReason } from './exit.js';
+import { CpuFault } from './fault.js';
 import { readEflags, writeEflags } from './flags.js';
 import { InterpreterEngine } from './interpreter/engine.js';
 import { deliverExternal } from './interrupt.js';
+import { accessBits, checkCr0, checkCr4, checkEflags, checkRange, checkSegment, checkSegmentRegister, checkWord, hex, levelOf, type SegmentCache } from './possible.js';
 import { Processor, type ProcessorOptions } from './processor.js';
 import { resetProcessor } from './reset.js';
+import { cr4Writable } from './system/control.js';
 import { Cr0, Cr4, Eflags, Register, SegmentField, SegmentRegister, State } from './state.js';
 
 /** Which engine executes: 'auto' takes the fastest the host allows. */
 export type EngineName = 'reference' | 'interpreter' | 'auto';
-
-/** A segment register as the processor caches it. */
-export interface SegmentCache {
-  /** 16 bits. */
-  selector: number;
-  /** Linear address. */
-  base: number;
-  /** In bytes, inclusive; 0xffffffff is 4 GiB. */
-  limit: number;
-  /** The descriptor's high word; bits 8..15 and 20..23 count. See Access. */
-  access: number;
-}
 
 /** Counters of what the engine has done; all since the machine was made. */
 export interface EngineStatistics {
@@ -46,7 +38,12 @@ export interface EngineStatistics {
 }
 
 const SEGMENTS = State.segments >> 2;
-const accessBits = 0x00f0_ff00;
+const highestSelector = 0xffff;
+const highestVector = 0xff;
+/** Limit registers of descriptor tables have 16 bits. */
+const highestLimit = 0xffff;
+const highestBudget = 2 ** 30;
+const userLevel = 3;
 
 /** True when the host lets us compile WebAssembly; a page's content security policy may not. */
 function canCompile(): boolean {
@@ -57,7 +54,13 @@ function canCompile(): boolean {
   }
 }
 
-/** One i686 CPU. Made by a Machine. */
+/**
+ * One i686 CPU. Made by a Machine.
+ *
+ * Registers take 32-bit numbers, signed or unsigned, and read unsigned. What no program could bring about is refused:
+ * setters throw X86Error with a sentence that names the field, and change nothing (possible.ts). `regs` is the register
+ * file itself: it makes 32 bits of whatever is written, as typed arrays do.
+ */
 export class Cpu {
   /** The general registers: eax ecx edx ebx esp ebp esi edi (see Register). Live: writing changes the CPU. */
   readonly regs: Int32Array;
@@ -84,12 +87,18 @@ export class Cpu {
 
   /** Instruction pointer, unsigned. */
   get eip(): number { return this.#i32[State.eip >> 2]! >>> 0; }
-  set eip(value: number) { this.#i32[State.eip >> 2] = value; }
+  set eip(value: number) {
+    checkWord('eip', value);
+    this.#i32[State.eip >> 2] = value;
+  }
 
-  /** The whole EFLAGS register. */
+  /** The whole EFLAGS register. Bit 1 is always set. A change of VM brings the privilege level that goes with it. */
   get eflags(): number { return readEflags(this.#i32); }
   set eflags(value: number) {
+    checkEflags(value, this.#i32[State.cr0 >> 2]!);
+    const changed = this.#i32[State.eflags >> 2]! ^ value;
     writeEflags(this.#i32, value);
+    if ((changed & Eflags.vm) !== 0) this.#settleLevel();
     this.processor.updateMode();
   }
 
@@ -109,72 +118,115 @@ export class Cpu {
   }
 
   /**
-   * Set a segment register's cache as it is, without any table. Setting CS sets the privilege level to its selector's
-   * RPL. Throws X86Error for values no descriptor could produce.
+   * Set a segment register's cache as it is, without any table. Setting CS in protected mode sets the privilege level
+   * to its selector's RPL. Throws X86Error for what no descriptor could produce.
    */
   setSegment(register: number, cache: SegmentCache): void {
+    checkSegment('setSegment', register, cache, isProtected(this.processor));
     const at = this.#segmentAt(register);
-    const { selector, base, limit, access } = cache;
-    if (selector < 0 || selector > 0xffff || !Number.isInteger(selector))
-      throw new X86Error('bad-state', `setSegment: selector ${selector} of segment register ${register} is not a 16-bit number`);
-    if ((access & ~accessBits) !== 0)
-      throw new X86Error('bad-state', `setSegment: access 0x${(access >>> 0).toString(16)} of segment register ${register} has bits outside a descriptor's 8..15 and 20..23`);
-    this.#i32[at] = selector;
-    this.#i32[at + (SegmentField.base >> 2)] = base;
-    this.#i32[at + (SegmentField.limit >> 2)] = limit;
-    this.#i32[at + (SegmentField.access >> 2)] = access;
-    if (register === SegmentRegister.cs) this.#i32[State.cpl >> 2] = selector & 3;
+    this.#i32[at] = cache.selector;
+    this.#i32[at + (SegmentField.base >> 2)] = cache.base;
+    this.#i32[at + (SegmentField.limit >> 2)] = cache.limit;
+    this.#i32[at + (SegmentField.access >> 2)] = cache.access;
+    if (register === SegmentRegister.cs) this.#settleLevel();
     this.processor.updateMode();
   }
 
   #segmentAt(register: number): number {
-    if (!Number.isInteger(register) || register < 0 || register > SegmentRegister.tr)
-      throw new X86Error('bad-state', `there is no segment register ${register}; SegmentRegister names the eight there are`);
+    checkSegmentRegister(register);
     return SEGMENTS + register * (SegmentField.size >> 2);
   }
 
+  /** The privilege level that goes with the mode and CS. The caller calls updateMode(). */
+  #settleLevel(): void {
+    const { processor } = this;
+    const level = isVirtual8086(processor) ? userLevel : isProtected(processor) ? levelOf(this.segment(SegmentRegister.cs)) : 0;
+    this.#i32[State.cpl >> 2] = level;
+  }
+
   /**
-   * Load a segment register from the GDT or LDT as if all checks had passed; in real-address and virtual-8086 mode as
-   * those do. For setting a machine up. Loading CS in protected mode sets the privilege level. Throws X86Error when
-   * there is no such descriptor.
+   * Load a segment register from the GDT or LDT as if all checks of privilege had passed; in real-address and
+   * virtual-8086 mode as those do. For setting a machine up. Loading CS in protected mode sets the privilege level.
+   * Throws X86Error when there is no such descriptor, or none that the register can hold.
    */
   loadSegment(register: number, selector: number): void {
-    this.#segmentAt(register);
+    checkSegmentRegister(register);
+    checkRange('loadSegment: selector', selector, highestSelector);
     const { processor } = this;
-    if (isVirtual8086(processor)) setVirtual8086(processor, register, selector);
-    else if (!isProtected(processor)) setReal(processor, register, selector);
-    else if (isNull(selector)) clearCache(processor, register, selector);
-    else if (findDescriptor(processor, selector)) setCache(processor, register, selector, found.low, found.high);
-    else throw new X86Error('bad-argument', `loadSegment: selector 0x${selector.toString(16)} lies outside its descriptor table`);
-    if (register === SegmentRegister.cs && isProtected(processor)) this.#i32[State.cpl >> 2] = selector & 3;
+    if (isProtected(processor)) this.#loadFromTable(register, selector);
+    else if (register >= SegmentRegister.ldtr) throw new X86Error('bad-state', 'loadSegment: ldtr and tr can be loaded in protected mode only; set cr0 with Cr0.pe first');
+    else if (isVirtual8086(processor)) setVirtual8086(processor, register, selector);
+    else setReal(processor, register, selector);
+    if (register === SegmentRegister.cs) this.#settleLevel();
     processor.updateMode();
   }
 
+  #loadFromTable(register: number, selector: number): void {
+    const { processor } = this;
+    const where = `loadSegment: selector ${hex(selector)}`;
+    if (isNull(selector)) {
+      if (register === SegmentRegister.cs || register === SegmentRegister.ss || register === SegmentRegister.tr)
+        throw new X86Error('bad-argument', `${where} is null, which cs, ss and tr cannot be; use a selector of the GDT`);
+      clearCache(processor, register, selector);
+      return;
+    }
+    let exists = false;
+    try {
+      exists = findDescriptor(processor, selector);
+    } catch (thrown) {
+      if (!(thrown instanceof CpuFault)) throw thrown;
+      throw new X86Error('bad-state', `${where}: its descriptor is in a page that is not mapped; map the table first`);
+    }
+    if (!exists) throw new X86Error('bad-argument', `${where} lies outside its descriptor table; setGdt() says how long the GDT is`);
+    const { low } = found;
+    const high = register === SegmentRegister.tr ? found.high | busyBit : found.high;
+    checkSegment(where, register, {
+      selector, base: segmentBase(low, high), limit: segmentLimit(low, high), access: high & accessBits,
+    }, false);
+    setCache(processor, register, selector, low, high);
+  }
+
   get cr0(): number { return this.#i32[State.cr0 >> 2]! >>> 0; }
+  /** ET is always set. Switching protected mode on or off brings the privilege level that goes with it. */
   set cr0(value: number) {
+    checkCr0(value, this.#i32[State.eflags >> 2]!);
+    const changed = this.#i32[State.cr0 >> 2]! ^ value;
+    if ((changed & value & Cr0.pg) !== 0 && (this.#i32[State.cr4 >> 2]! & Cr4.pae) !== 0) this.#loadPointers('cr0', this.cr3);
+    this.#i32[State.cr0 >> 2] = value | Cr0.et;
     // TS, MP, EM change at every context switch and mean nothing to translations
-    const translation = (this.#i32[State.cr0 >> 2]! ^ value) & (Cr0.pg | Cr0.wp | Cr0.pe);
-    this.#i32[State.cr0 >> 2] = value;
-    if (translation !== 0) this.processor.mmu.flushAll(true);
+    if ((changed & (Cr0.pg | Cr0.wp | Cr0.pe)) !== 0) this.processor.mmu.flushAll(true);
+    if ((changed & Cr0.pe) !== 0) this.#settleLevel();
     this.processor.updateMode();
+  }
+
+  /** PAE: the four pointers at CR3 come into the CPU, or it is an error and nothing changes. */
+  #loadPointers(field: string, cr3: number): void {
+    if (!this.processor.mmu.loadPointers(cr3))
+      throw new X86Error('bad-state', `${field}: under PAE cr3 ${hex(cr3 >>> 0)} points to page-directory pointers, and one there has a reserved bit set; mend it, or set cr3 first`);
   }
 
   /** Address of the last page fault. */
   get cr2(): number { return this.#i32[State.cr2 >> 2]! >>> 0; }
-  set cr2(value: number) { this.#i32[State.cr2 >> 2] = value; }
+  set cr2(value: number) {
+    checkWord('cr2', value);
+    this.#i32[State.cr2 >> 2] = value;
+  }
 
   get cr3(): number { return this.#i32[State.cr3 >> 2]! >>> 0; }
   /** Drops all translations but global ones; under PAE loads the four pointers. Throws X86Error if one is malformed. */
   set cr3(value: number) {
+    checkWord('cr3', value);
+    if ((this.#i32[State.cr4 >> 2]! & Cr4.pae) !== 0) this.#loadPointers('cr3', value);
     this.#i32[State.cr3 >> 2] = value;
-    const { mmu } = this.processor;
-    if ((this.#i32[State.cr4 >> 2]! & Cr4.pae) !== 0 && !mmu.loadPointers(value))
-      throw new X86Error('bad-state', `cr3 0x${value.toString(16)}: a page-directory pointer there has a reserved bit set`);
-    mmu.flushAll(false);
+    this.processor.mmu.flushAll(false);
   }
 
   get cr4(): number { return this.#i32[State.cr4 >> 2]! >>> 0; }
+  /** Only bits that the CPU model has. Switching PAE on while paging loads the four pointers at CR3. */
   set cr4(value: number) {
+    checkCr4(value, cr4Writable(this.processor));
+    const changed = this.#i32[State.cr4 >> 2]! ^ value;
+    if ((changed & value & Cr4.pae) !== 0 && (this.#i32[State.cr0 >> 2]! & Cr0.pg) !== 0) this.#loadPointers('cr4', this.cr3);
     this.#i32[State.cr4 >> 2] = value;
     this.processor.updateAvailability();
     this.processor.mmu.flushAll(true);
@@ -182,12 +234,16 @@ export class Cpu {
 
   /** Global descriptor table: linear address, and limit (size - 1). */
   setGdt(base: number, limit: number): void {
+    checkWord('setGdt: base', base);
+    checkRange('setGdt: limit', limit, highestLimit);
     this.#i32[State.gdtBase >> 2] = base;
     this.#i32[State.gdtLimit >> 2] = limit;
   }
 
   /** Interrupt descriptor table: linear address, and limit (size - 1). */
   setIdt(base: number, limit: number): void {
+    checkWord('setIdt: base', base);
+    checkRange('setIdt: limit', limit, highestLimit);
     this.#i32[State.idtBase >> 2] = base;
     this.#i32[State.idtLimit >> 2] = limit;
   }
@@ -198,10 +254,11 @@ export class Cpu {
    * @returns why it stopped; the same object each time
    */
   run(budget: number): Exit {
-    if (!(budget > 0)) throw new X86Error('bad-argument', `run(${budget}): the budget must be a positive number of instructions`);
+    if (!Number.isInteger(budget) || budget < 1 || budget > highestBudget)
+      throw new X86Error('bad-argument', `run: budget is ${budget}: a whole number of instructions from 1 to 2^30 is wanted; call run() again for more`);
     const { processor } = this;
     const { exit } = processor;
-    this.#i32[State.budget >> 2] = Math.min(budget, 2 ** 30);
+    this.#i32[State.budget >> 2] = budget;
     if (processor.pendingExit < 0) this.#engine.run();
     if (processor.pendingExit < 0) {
       exit.reason = ExitReason.budget;
@@ -220,7 +277,10 @@ export class Cpu {
   flushTlb(): void { this.processor.mmu.flushAll(true); }
 
   /** Drop the translation of one page. */
-  flushTlbPage(linear: number): void { this.processor.mmu.flushPage(linear); }
+  flushTlbPage(linear: number): void {
+    checkWord('flushTlbPage: linear', linear);
+    this.processor.mmu.flushPage(linear);
+  }
 
   /** Instructions retired since reset; exact. */
   get retired(): number { return this.processor.f64[State.retired >> 3]!; }
@@ -234,11 +294,12 @@ export class Cpu {
   }
 
   /**
-   * Raise an external interrupt between runs.
+   * Raise an external interrupt between runs. Throws X86Error for a vector that is no whole number from 0 to 255.
    *
    * @returns false when interrupts are off just now; try again after some instructions
    */
   interrupt(vector: number): boolean {
+    checkRange('interrupt: vector', vector, highestVector);
     if (!this.interruptible) return false;
     deliverExternal(this.processor, vector);
     return true;

@@ -49,8 +49,8 @@ export function writeCr3(cpu: Processor, value: number): void {
   cpu.mmu.flushAll(false);
 }
 
-/** CR4 bits that exist on a CPU with these features. */
-function cr4Writable(cpu: Processor): number {
+/** CR4 bits that exist on a CPU with its features. */
+export function cr4Writable(cpu: Processor): number {
   const { features } = cpu;
   let mask = Cr4.pce;
   if (features & Feature.tsc) mask |= Cr4.tsd;
