@@ -14,13 +14,20 @@ const pageBytes = 0x1000;
 const text = 0x0804_8000;
 const buffer = 0x3000_0000;
 /** Cases per run at most. */
-export const capacity = 65536;
+export const capacity = 16384;
 const bufferBytes = capacity * Case.size;
 const alternateStack = 0x2800_0000;
 const alternateStackBytes = 0x1_0000;
 
 /** The program's own variables. */
 const variables = 0x2700_0000;
+
+/** Does an address lie in memory that the oracle has for itself, and our machine has not? */
+export function oracleOwns(address: number): boolean {
+  const within = (start: number, bytes: number): boolean => address >= start && address < start + bytes;
+  return within(buffer, bufferBytes) || within(alternateStack, alternateStackBytes) || within(variables, pageBytes) || within(text, pageBytes);
+}
+
 const current = variables;
 const end = variables + 4;
 /** Far pointer to the case's start. */
