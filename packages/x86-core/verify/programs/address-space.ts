@@ -4,18 +4,25 @@
  * Rights are kept per page. A page gets memory when it is first touched: the CPU faults, touch() gives it a frame of
  * zeros. The tables of the CPU (descriptors, interrupts) lie in one page at the top that only ring 0 may see.
  */
-import type { Machine } from '../../src/index.js';
+import { Cr4, ExtendedFeature, type Machine } from '../../src/index.js';
+import { eferNxe } from '../../src/paging.js';
+import { State } from '../../src/state.js';
 import { CallError, Errno, Mapping } from './abi.js';
 
 export const pageBytes = 0x1000;
 const pageShift = 12;
 const pagesInAll = 1 << 20;
-const entriesPerTable = 1024;
+/** PAE: entries of eight bytes, and four directories for a quarter of the address space each. */
+const entryBytes = 8;
+const entriesPerTable = 512;
 const Pte = { present: 1, writable: 2, user: 4 } as const;
-/** Frames: nothing in the first, then the page directory and the system page; the rest is dealt out. */
-const directory = 1 * pageBytes;
-const systemFrame = 2;
-const firstFree = 3;
+/** In an entry's high word. */
+const noExecute = 0x8000_0000;
+/** Frames: nothing in the first, then the four pointers, the directories and the system page; the rest is dealt out. */
+const pointers = 1 * pageBytes;
+const directories = 2 * pageBytes;
+const systemFrame = 6;
+const firstFree = 7;
 /** Linear address of the page with the CPU's tables. */
 export const systemPage = 0xffff_f000;
 /** Programs get addresses below this. */
@@ -39,10 +46,19 @@ export class AddressSpace {
   #nextFrame = firstFree;
   readonly #spare: number[] = [];
 
+  /** The bit that forbids execution, or 0 on processors without it. */
+  readonly #noExecute: number;
+
   constructor(machine: Machine) {
     this.#machine = machine;
-    this.#enter(systemPage >>> pageShift, systemFrame, Pte.present | Pte.writable);
-    machine.cpu.cr3 = directory;
+    const { cpu, physical } = machine;
+    for (let i = 0; i < 4; i++) physical.write32(pointers + entryBytes * i, (directories + i * pageBytes) | Pte.present);
+    const { cpuid, i32 } = cpu.processor;
+    this.#noExecute = ((cpuid.extended[1]?.edx ?? 0) & ExtendedFeature.nx) === 0 ? 0 : noExecute;
+    if (this.#noExecute !== 0) i32[State.efer >> 2] = eferNxe;
+    this.#enter(systemPage >>> pageShift, systemFrame, Pte.present | Pte.writable, this.#noExecute);
+    cpu.cr4 = Cr4.pae | Cr4.osfxsr | Cr4.osxmmexcpt;
+    cpu.cr3 = pointers;
   }
 
   /** Physical address of a page's frame, for whoever fills the system page. */
@@ -57,26 +73,28 @@ export class AddressSpace {
     return frame;
   }
 
-  #enter(page: number, frame: number, bits: number): void {
+  #enter(page: number, frame: number, bits: number, high: number): void {
     const { physical } = this.#machine;
-    const at = directory + 4 * Math.floor(page / entriesPerTable);
+    const at = directories + entryBytes * Math.floor(page / entriesPerTable);
     if (physical.read32(at) === 0) physical.write32(at, (this.#frame() * pageBytes) | Pte.present | Pte.writable | Pte.user);
-    const table = physical.read32(at) & -pageBytes;
-    physical.write32(table + 4 * (page % entriesPerTable), bits === 0 ? 0 : (frame * pageBytes) | bits);
+    const entry = (physical.read32(at) & -pageBytes) + entryBytes * (page % entriesPerTable);
+    physical.write32(entry, bits === 0 ? 0 : (frame * pageBytes) | bits);
+    physical.write32(entry + 4, bits === 0 ? 0 : high);
     this.#machine.cpu.flushTlbPage(page * pageBytes);
   }
 
   #show(page: number): void {
     const rights = this.#rights[page]!;
     const bits = (rights & ~mapped) === 0 ? 0 : Pte.present | Pte.user | (rights & Mapping.write ? Pte.writable : 0);
-    this.#enter(page, this.#frames[page]!, bits);
+    this.#enter(page, this.#frames[page]!, bits, rights & Mapping.exec ? 0 : this.#noExecute);
   }
 
   /** A page was touched that the CPU does not see. False when the program may not touch it so. */
-  touch(address: number, write: boolean): boolean {
+  touch(address: number, write: boolean, execute = false): boolean {
     const page = address >>> pageShift;
     const rights = this.#rights[page]!;
     if ((rights & ~mapped) === 0 || (write && (rights & Mapping.write) === 0)) return false;
+    if (execute && this.#noExecute !== 0 && (rights & Mapping.exec) === 0) return false;
     if (this.#frames[page] === 0) this.#frames[page] = this.#frame();
     this.#show(page);
     return true;

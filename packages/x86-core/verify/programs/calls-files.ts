@@ -16,6 +16,8 @@ const atRemoveDir = 0x200;
 const atSymlinkNofollow = 0x100;
 const atEmptyPath = 0x1000;
 const iovecBytes = 8;
+/** POLLIN and POLLOUT. */
+const pollReady = 5;
 /** fcntl(2) */
 const Fcntl = { dupFd: 0, getFd: 1, setFd: 2, getFl: 3, setFl: 4, dupCloexec: 1030 } as const;
 /** Calls with a directory descriptor say "none" by this. */
@@ -167,6 +169,22 @@ function chdir(process: Process, name: number): number {
   return 0;
 }
 
+/** fsync(2) and fdatasync(2): the files live for one run. */
+function syncNothing(process: Process, fd: number): number {
+  process.files.get(fd);
+  return 0;
+}
+
+/** Files are always ready. struct pollfd: descriptor, events asked for and seen. */
+const poll: Call = (process, at, count) => {
+  for (let i = 0; i < count; i++) {
+    const [fd, events] = [0, 4].map((field) => process.user.space.read32((at + 8 * i + field) >>> 0)) as [number, number];
+    process.files.get(fd);
+    process.user.space.write32((at + 8 * i + 4) >>> 0, (events & 0xffff) | ((events & pollReady) << 16));
+  }
+  return count;
+};
+
 /** The calls of this kind, by number. */
 export const fileCalls: Readonly<Record<number, Call>> = {
   /* read */ 3: read,
@@ -212,9 +230,12 @@ export const fileCalls: Readonly<Record<number, Call>> = {
     host(() => chmodSync(path, mode));
     return 0;
   },
+  /* fsync */ 118: (process, fd) => syncNothing(process, fd),
   /* _llseek */ 140: llseek,
   /* readv */ 145: pieces(read),
   /* writev */ 146: pieces(write),
+  /* fdatasync */ 148: (process, fd) => syncNothing(process, fd),
+  /* poll */ 168: poll,
   /* pread64 */ 180: (process, fd, at, length, low, high) => {
     const bytes = process.files.get(fd).readAt(Math.min(length >>> 0, maxTransfer), high * 2 ** 32 + (low >>> 0));
     process.user.space.write(at >>> 0, bytes);

@@ -17,6 +17,9 @@ const noLimit = 0xffff_ffff;
 const stackLimit = 8 << 20;
 const rlimitStack = 3;
 const rusageBytes = 72;
+/** struct sysinfo: uptime, three loads, total and free memory, ..., the unit of both. */
+const sysinfoWords = 16;
+const totalMemory = 256 << 20;
 
 function write64(process: Process, at: number, value: bigint): void {
   process.user.space.write(at >>> 0, new Uint8Array(BigInt64Array.of(value).buffer));
@@ -138,6 +141,10 @@ export const processCalls: Readonly<Record<number, Call>> = {
   },
   /* gettimeofday */ 78: gettimeofday,
   /* wait4 */ 114: () => -Errno.ECHILD,
+  /* sysinfo: total and free memory, all the rest zero */ 116: (process, at) => {
+    process.user.space.write(at >>> 0, new Uint8Array(Uint32Array.from({ length: sysinfoWords }, (_, i) => (i === 4 || i === 5 ? totalMemory : i === sysinfoWords - 3 ? 1 : 0)).buffer));
+    return 0;
+  },
   /* sigreturn */ 119: (process) => process.signals.return(false),
   /* uname */ 122: uname,
   /* sched_yield */ 158: () => 0,
@@ -162,6 +169,7 @@ export const processCalls: Readonly<Record<number, Call>> = {
   /* exit_group */ 252: exit,
   /* set_tid_address */ 258: () => pid,
   /* clock_gettime */ 265: clock(false),
+  /* clock_nanosleep */ 267: () => 0,
   /* tgkill */ 270: (process, _group, target, signal) => kill(process, target, signal, 0, 0, 0, 0),
   /* set_robust_list */ 311: () => 0,
   /* prlimit64 */ 340: (process, _pid, resource, _next, old) => {

@@ -18,6 +18,8 @@ const SegmentFlags = { exec: 1, write: 2, read: 4 } as const;
 
 const stackBytes = 8 << 20;
 const stackAlignment = 16;
+/** Zeros above everything. */
+const endBytes = 8;
 /** AT_RANDOM: sixteen bytes, here always the same. */
 const randomBytes = Uint8Array.from({ length: 16 }, (_, i) => (i * 73 + 19) & 0xff);
 const clockTicks = 100;
@@ -79,9 +81,12 @@ export function buildStack(
     return at;
   };
   const text = (value: string): number => push(Buffer.from(`${value}\0`, 'latin1'));
+  /** Strings in memory in the order of the list, so the last goes first. */
+  const texts = (values: readonly string[]): number[] => values.toReversed().map(text).reverse();
+  push(new Uint8Array(endBytes));
   const name = text(args[0] ?? '');
-  const variables = environment.map(text);
-  const words = args.map(text);
+  const variables = texts(environment);
+  const words = texts(args);
   const platform = text('i686');
   const random = push(randomBytes);
   const { address, size, count } = loaded.programHeaders;

@@ -2,7 +2,7 @@
  * One program from its first instruction to its end: runs the CPU, and plays the kernel whenever it comes out.
  */
 import { type CpuidModel, type EngineName, ExitReason, PageFault, Register, Vector } from '../../src/index.js';
-import { pagesOf, pageBytes } from './address-space.js';
+import { type AddressSpace, pagesOf, pageBytes } from './address-space.js';
 import { CallError, Unsupported } from './abi.js';
 import { buildStack, loadElf } from './elf.js';
 import { Files, type OpenFile } from './files.js';
@@ -110,8 +110,16 @@ export class Process {
   #exception(vector: number, errorCode: number): void {
     const { machine: { cpu }, space } = this.user;
     const absent = vector === Vector.pageFault && (errorCode & PageFault.present) === 0;
-    if (absent && space.touch(cpu.cr2, (errorCode & PageFault.write) !== 0)) return;
+    if (absent && this.#touch(cpu.cr2, (errorCode & PageFault.write) !== 0, (errorCode & PageFault.fetch) !== 0)) return;
     this.#dieOf(this.signals.force(causeOf(cpu, space, vector, errorCode)));
+  }
+
+  #touch(...[address, write, execute]: Parameters<AddressSpace['touch']>): boolean {
+    try {
+      return this.user.space.touch(address, write, execute);
+    } catch (error) {
+      throw error instanceof CallError ? new Unsupported(`the program wants more than ${physicalBytes} bytes of memory`) : error;
+    }
   }
 
   #dieOf(signal: number): void {

@@ -2,7 +2,7 @@
  * One job, done twice: by the bare machine and by ours, from the same files to two sets of files that can be compared.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { CpuidModel, EngineName } from '../../src/index.js';
@@ -24,6 +24,10 @@ export interface Job {
   argv0?: string;
   environment?: Readonly<Record<string, string>>;
   input?: Uint8Array;
+  /** It wants a processor with SSE2. */
+  sse2?: boolean;
+  /** Its results may differ from the processor's in the last places: they come from transcendental instructions. */
+  approximate?: boolean;
   /** In the directory it starts in. */
   files?: Readonly<Record<string, Uint8Array>>;
 }
@@ -42,6 +46,8 @@ export interface Result {
 }
 
 const timeout = 600_000;
+/** When all files were last changed, in seconds; archives tell it. */
+const fileTime = 1_000_000_000;
 const environmentOf = (job: Job): Record<string, string> => ({ PATH: '/nowhere', LC_ALL: 'C', TZ: 'UTC0', ...job.environment });
 
 function collect(directory: string, prefix = '', into = new Map<string, Uint8Array>()): Map<string, Uint8Array> {
@@ -61,7 +67,10 @@ function around(job: Job, place: string, action: (directory: string, at: (name: 
   const directory = join(place, 'files');
   mkdirSync(directory, { recursive: true });
   const at = (name: string): string => join(place, name);
-  for (const [name, bytes] of Object.entries(job.files ?? {})) writeFileSync(join(directory, name), bytes);
+  for (const [name, bytes] of Object.entries(job.files ?? {})) {
+    writeFileSync(join(directory, name), bytes);
+    utimesSync(join(directory, name), fileTime, fileTime);
+  }
   writeFileSync(at('input'), job.input ?? new Uint8Array(0));
   const from = performance.now();
   const { end, retired } = action(directory, at);

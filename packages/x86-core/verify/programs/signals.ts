@@ -104,9 +104,10 @@ export class Signals {
     this.#space = space;
   }
 
-  /** The program sends itself a signal. */
+  /** The program sends itself a signal; one that is pending already is the same one. */
   send(signal: number, sender: number): void {
-    if (signal !== 0) this.#pending.push({ signal, code: Code.user, value: sender });
+    const already = this.#pending.some((cause) => cause.signal === signal);
+    if (signal !== 0 && !already) this.#pending.push({ signal, code: Code.user, value: sender });
   }
 
   /** An exception: at once, and deadly when the program does not want to hear of it. Returns the signal it dies of, or 0. */

@@ -2,7 +2,7 @@
  * A machine with nothing on it but one user program: ring 3, flat segments at the selectors a 64-bit Linux kernel gives
  * to 32-bit programs, paging, and an IDT whose every gate leads out to us.
  */
-import { Access, Cr0, Cr4, type CpuidModel, type EngineName, Machine, SegmentRegister } from '../../src/index.js';
+import { Access, Cr0, type CpuidModel, type EngineName, Machine, SegmentRegister } from '../../src/index.js';
 import { AddressSpace, systemPage } from './address-space.js';
 
 const exitSelector = 0x10;
@@ -12,6 +12,12 @@ const Selector = { code: 0x23, data: 0x2b } as const;
 export const Tls = { first: 12, count: 3 } as const;
 const gdtLimit = 0x7f;
 const idtOffset = 0x800;
+const taskSelector = 0x40;
+const taskLimit = 0x67;
+const busyTask = 0xb00;
+/** The task segment's last word: where the bitmap would be, if it were within the limit. The segment shares the page, behind the GDT. */
+const taskOffset = 0x100;
+const bitmapField = 0x66;
 const vectors = 256;
 const interruptGate32 = 0x8e00;
 const dplShift = 13;
@@ -45,7 +51,9 @@ export class UserMachine {
     this.setDescriptor(Selector.data >>> 3, flatLimitLow, userSegment | flatLimitHigh);
     cpu.setGdt(systemPage, gdtLimit);
     cpu.setIdt(systemPage + idtOffset, vectors * 8 - 1);
-    cpu.cr4 = Cr4.osfxsr | Cr4.osxmmexcpt;
+    physical.write16(this.#system + taskOffset + bitmapField, taskLimit + 1);
+    // a task state segment without I/O bitmap: a program's IN and OUT are #GP
+    cpu.setSegment(SegmentRegister.tr, { selector: taskSelector, base: systemPage + taskOffset, limit: taskLimit, access: Access.present | busyTask });
     cpu.cr0 = Cr0.pe | Cr0.mp | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.pg;
   }
 

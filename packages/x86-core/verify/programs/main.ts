@@ -1,0 +1,131 @@
+/*
+ * verify:programs — whole programs, on the real processor and on our engines: same output, same files, same end.
+ *
+ *   programs [--engine reference|interpreter|both] [--only PREFIX] [--busybox PATH] [--all]
+ *
+ * Prints a line per program whose answers differ (with --all, per program) and counts at the end. Ends with status 1 when
+ * anything differs beyond what the manual leaves open, and 2 when there is nothing to compare with here.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { type CpuidModel, cpuidModels, type EngineName } from '../../src/index.js';
+import { Unsupported } from './abi.js';
+import { buildAll, canBuild } from './builds.js';
+import { compareResults } from './compare-results.js';
+import { busyboxJobs } from './jobs-busybox.js';
+import { jobsOf } from './jobs-c.js';
+import { type Job, type Result, runHere, runNatively } from './run.js';
+
+/** This file runs as node_modules/.verify/programs.js in the package. */
+const packageDirectory = fileURLToPath(new URL('../..', import.meta.url));
+const sources = join(packageDirectory, 'verify/programs/c');
+const work = join(packageDirectory, 'node_modules/.verify/programs');
+
+/** A processor, and what makes the C library on the real one choose the same functions. */
+interface Model {
+  name: string;
+  cpuid: CpuidModel;
+  tunables: string;
+}
+
+/** The C library only believes CPUID's features when it knows the maker. */
+const knownMaker: CpuidModel = {
+  ...cpuidModels.sse2,
+  basic: cpuidModels.sse2.basic.map((leaf, i) => (i === 0 ? { ...leaf, ebx: 0x6874_7541, edx: 0x6974_6e65, ecx: 0x444d_4163 } : leaf)),
+};
+const models: readonly Model[] = [
+  { name: 'default', cpuid: cpuidModels.default, tunables: 'glibc.cpu.hwcaps=-SSE2' },
+  { name: 'sse2', cpuid: knownMaker, tunables: 'glibc.cpu.hwcaps=-FMA,-AVX2' },
+];
+
+/** The reference engine takes the jobs that the interpreter does in so many instructions. */
+const referenceLimit = 30_000_000;
+const budget = 20_000_000_000;
+/** A Debian package, busybox-static:i386, puts it there. */
+const busyboxPlaces = ['/usr/bin/busybox', '/bin/busybox'];
+
+function option(name: string, otherwise: string): string {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? otherwise : (process.argv[at + 1] ?? otherwise);
+}
+
+/** The jobs there are on this machine; says what is missing. */
+function findJobs(only: string): Job[] {
+  const jobs: Job[] = [];
+  if (canBuild(sources, work)) jobs.push(...buildAll(sources, work, only.split(' ')[0]!).flatMap(jobsOf));
+  else console.log('skipped: the compiled programs (gcc -m32 -static does not work; Debian: gcc-multilib)');
+  const busybox = option('busybox', busyboxPlaces.find((path) => existsSync(path)) ?? '');
+  const box = busybox === '' ? [] : busyboxJobs(busybox);
+  const complaint = box.length > 0 ? complaintAbout(box[0]!) : 'there is none';
+  if (complaint === undefined) jobs.push(...box);
+  else console.log(`skipped: busybox (${complaint}; Debian: busybox-static:i386)`);
+  return jobs.filter(({ name }) => name.startsWith(only));
+}
+
+/** Why one side cannot run it at all, or nothing. */
+function complaintAbout(job: Job): string | undefined {
+  try {
+    runNatively(job, join(work, 'native'));
+    runHere(job, join(work, 'ours'), 'interpreter', cpuidModels.default, budget);
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+interface Counts {
+  runs: number;
+  different: number;
+  approximate: number;
+  lines: number;
+  retired: number;
+}
+
+/** One job on one model by one engine; returns what our side did, for those who want to know how long it took. */
+function compareOnce(job: Job, native: Result, model: Model, engine: EngineName, counts: Counts, talkative: boolean): Result | undefined {
+  const label = `${job.name} (${model.name}, ${engine})`;
+  counts.runs++;
+  try {
+    const ours = runHere(job, join(work, 'ours'), engine, model.cpuid, budget);
+    const verdict = compareResults(native, ours, job.approximate === true);
+    counts.retired += ours.retired;
+    counts.approximate += verdict.approximate;
+    if (job.approximate) counts.lines += verdict.lines;
+    if (verdict.difference !== undefined) counts.different++;
+    const note = verdict.approximate > 0 ? `, ${verdict.approximate} of ${verdict.lines} results off in the last place` : '';
+    if (verdict.difference !== undefined) console.log(`DIFFERENT ${label}\n    ${verdict.difference}`);
+    else if (talkative) console.log(`${label}: same, ${ours.retired} instructions, ${ours.seconds.toFixed(2)} s${note}`);
+    return ours;
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error;
+    counts.different++;
+    console.log(`DIFFERENT ${label}\n    cannot run here: ${error.message}`);
+    return undefined;
+  }
+}
+
+function main(): number {
+  const chosen = option('engine', 'both');
+  const talkative = process.argv.includes('--all');
+  const jobs = findJobs(option('only', ''));
+  const perModel = models.map(() => ({ runs: 0, different: 0, approximate: 0, lines: 0, retired: 0 }));
+  for (const job of jobs) {
+    models.forEach((model, i) => {
+      if (job.sse2 === true && model.name === 'default') return;
+      const given = { ...job, environment: { ...job.environment, GLIBC_TUNABLES: model.tunables } };
+      const native = runNatively(given, join(work, 'native'));
+      const fast = chosen === 'reference' ? undefined : compareOnce(given, native, model, 'interpreter', perModel[i]!, talkative);
+      if (chosen !== 'interpreter' && (fast?.retired ?? 0) < referenceLimit) compareOnce(given, native, model, 'reference', perModel[i]!, talkative);
+    });
+  }
+  models.forEach(({ name }, i) => {
+    const { runs, different, approximate, lines, retired } = perModel[i]!;
+    console.log(`${name.padEnd(8)} ${runs} runs, ${different} different, ${Math.round(retired / 1e6)} million instructions; ${approximate} of ${lines} transcendental results off in the last place`);
+  });
+  const different = perModel.reduce((sum, counts) => sum + counts.different, 0);
+  console.log(`${jobs.length} programs, ${different} runs different`);
+  return jobs.length === 0 ? 2 : different > 0 ? 1 : 0;
+}
+
+process.exitCode = main();
