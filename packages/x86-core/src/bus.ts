@@ -5,9 +5,13 @@
  *
  * The bus also knows which pages of RAM hold code that an engine has decoded, and tells it when one is written.
  */
+import { answer } from './options.js';
 import { Layout } from './state.js';
 
-/** The owner's hooks for I/O ports. Sizes are 1, 2 or 4 bytes; values unsigned. */
+/**
+ * The owner's hooks for I/O ports. Sizes are 1, 2 or 4 bytes; values written are unsigned. What read() returns must fit the
+ * size, or run() throws X86Error in front of the instruction that asked.
+ */
 export interface PortBus {
   read(port: number, size: number): number;
   write(port: number, size: number, value: number): void;
@@ -19,7 +23,7 @@ export interface DeviceRange {
   base: number;
   /** Length in bytes. */
   length: number;
-  /** `address` is machine-physical; size is 1, 2 or 4. Returns an unsigned value. */
+  /** `address` is machine-physical; size is 1, 2 or 4. Returns what fits the size; else run() throws X86Error. */
   read(address: number, size: number): number;
   write(address: number, size: number, value: number): void;
 }
@@ -68,7 +72,7 @@ export class Bus {
   read(physical: number, size: number): number {
     if (!this.isPlain(Math.floor(physical / 4096))) {
       const device = this.#deviceAt(physical);
-      if (device !== undefined) return (device.read(physical, size) & allOnes[size as 1 | 2 | 4]) >>> 0;
+      if (device !== undefined) return answer(device.read(physical, size), size, 'devices: read', physical);
       if (physical >= this.physicalBytes) return allOnes[size as 1 | 2 | 4];
     }
     const host = Layout.physical + physical;

@@ -3,11 +3,12 @@
  */
 import { Cpu, type EngineName } from './cpu.js';
 import { X86Error } from './error.js';
+import { checkOptions } from './options.js';
+import { hex } from './possible.js';
 import type { Processor, ProcessorOptions } from './processor.js';
 import { Layout } from './state.js';
 
 const wasmPage = 0x10000;
-const pageSize = 0x1000;
 
 /** How a machine is built. */
 export interface MachineOptions extends ProcessorOptions {
@@ -17,7 +18,8 @@ export interface MachineOptions extends ProcessorOptions {
 
 /**
  * Machine-physical memory, seen from outside the CPU. Address 0 is the first byte of each view. After writing through
- * a raw view call invalidate(); the write functions do so themselves. Addresses are the caller's responsibility.
+ * a raw view call invalidate(); the write functions do so themselves. Addresses outside throw X86Error, and nothing is
+ * written; values are cut to their size, as a DataView does.
  */
 export class PhysicalMemory {
   /** In bytes. */
@@ -37,27 +39,49 @@ export class PhysicalMemory {
     this.#processor = processor;
   }
 
-  read8(address: number): number { return this.bytes[address]!; }
-  read16(address: number): number { return this.view.getUint16(address, true); }
-  read32(address: number): number { return this.view.getUint32(address, true); }
+  /** An address is right when it is a whole number and all bytes are inside. */
+  #check(where: string, address: number, length: number): void {
+    if (!Number.isInteger(address) || address < 0 || address + length > this.size)
+      throw new X86Error('bad-argument', `physical.${where}: address is ${hex(address)}: ${length} bytes inside the ${hex(this.size)} of this machine are wanted`);
+  }
+
+  read8(address: number): number {
+    this.#check('read8', address, 1);
+    return this.bytes[address]!;
+  }
+
+  read16(address: number): number {
+    this.#check('read16', address, 2);
+    return this.view.getUint16(address, true);
+  }
+
+  read32(address: number): number {
+    this.#check('read32', address, 4);
+    return this.view.getUint32(address, true);
+  }
 
   write8(address: number, value: number): void {
+    this.#check('write8', address, 1);
     this.bytes[address] = value;
     this.#written(address, 1);
   }
 
   write16(address: number, value: number): void {
+    this.#check('write16', address, 2);
     this.view.setUint16(address, value, true);
     this.#written(address, 2);
   }
 
   write32(address: number, value: number): void {
+    this.#check('write32', address, 4);
     this.view.setUint32(address, value, true);
     this.#written(address, 4);
   }
 
   /** Copy bytes in. */
   write(address: number, source: Uint8Array): void {
+    if (!ArrayBuffer.isView(source) || source.BYTES_PER_ELEMENT !== 1) throw new X86Error('bad-argument', 'physical.write: source is no Uint8Array; wrap the bytes in one');
+    this.#check('write', address, source.length);
     this.bytes.set(source, address);
     this.invalidate(address, source.length);
   }
@@ -69,6 +93,9 @@ export class PhysicalMemory {
 
   /** "I wrote here": decoded code of these bytes is dropped. */
   invalidate(address: number, length: number): void {
+    if (!Number.isInteger(length) || length < 0)
+      throw new X86Error('bad-argument', `physical.invalidate: length is ${length}: a whole number of bytes from 0 is wanted`);
+    this.#check('invalidate', address, length);
     if (length > 0) this.#processor.bus.onCodeWrite(address, length);
   }
 }
@@ -79,17 +106,10 @@ export class Machine {
   readonly physical: PhysicalMemory;
   readonly cpu: Cpu;
 
-  /**
-   * Throws X86Error when the size is not a positive multiple of 4096, the host cannot give that much memory, or
-   * undefinedResults names nobody we know.
-   */
+  /** Throws X86Error, naming the field, for options no machine can be built from, and when the host has not got the memory. */
   constructor(options: MachineOptions) {
+    checkOptions(options);
     const { physicalBytes } = options;
-    if (!Number.isInteger(physicalBytes) || physicalBytes <= 0 || physicalBytes % pageSize !== 0)
-      throw new X86Error('bad-argument', `a machine needs a positive multiple of ${pageSize} bytes of memory, not ${physicalBytes}`);
-    const makers: readonly unknown[] = ['intel', 'amd', undefined];
-    if (!makers.includes(options.undefinedResults))
-      throw new X86Error('bad-argument', `undefinedResults is 'intel' or 'amd', not ${String(options.undefinedResults)}`);
     const pages = Math.ceil((Layout.physical + physicalBytes) / wasmPage);
     try {
       this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

@@ -6,6 +6,7 @@ import type { RareExecute } from '../definition.js';
 import { Dr6, Dr7, reportDebug, watchedBreakpoints } from '../debug.js';
 import { raise, Vector } from '../fault.js';
 import { readRm, regField, writeRm } from '../operands.js';
+import { answerTicks } from '../options.js';
 import { eferNxe } from '../paging.js';
 import type { Processor } from '../processor.js';
 import { Cr0, Cr4, Register, State } from '../state.js';
@@ -162,7 +163,7 @@ const clts: RareExecute = (cpu) => {
 const Msr = { timeStampCounter: 0x10, efer: 0xc000_0080 } as const;
 
 function timestamp(cpu: Processor): bigint {
-  return BigInt.asUintN(64, cpu.timestampCounter() + cpu.timestampOffset);
+  return BigInt.asUintN(64, answerTicks(cpu.timestampCounter()) + cpu.timestampOffset);
 }
 
 /** Put 64 bits into EDX:EAX. */
@@ -191,7 +192,7 @@ const wrmsr: RareExecute = (cpu) => {
   const high = i32[GPR + Register.edx]!;
   if (number === Msr.timeStampCounter) {
     const wanted = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    cpu.timestampOffset = wanted - cpu.timestampCounter();
+    cpu.timestampOffset = wanted - answerTicks(cpu.timestampCounter());
   } else if (number === Msr.efer && hasNx(cpu) && high === 0 && (low & ~eferNxe) === 0) {
     i32[State.efer >> 2] = low;
     cpu.mmu.flushAll(true);

@@ -9,6 +9,7 @@ import { raise, Vector } from '../fault.js';
 import { isTss32 } from '../frame.js';
 import type { Instruction } from '../instruction.js';
 import { Repeat } from '../instruction.js';
+import { answer } from '../options.js';
 import { readRegister, writeRegister } from '../operands.js';
 import type { Processor } from '../processor.js';
 import { Access, Cr0, Eflags, Register, SegmentRegister, State } from '../state.js';
@@ -49,11 +50,15 @@ function portOf(cpu: Processor, insn: Instruction): number {
   return (insn.opcode & portInDx) !== 0 ? readRegister(cpu, Register.edx, 2) : insn.immediate & 0xff;
 }
 
+function readPort(cpu: Processor, port: number, size: number): number {
+  return answer(cpu.ports.read(port, size), size, 'ports.read', port);
+}
+
 const input: RareExecute = (cpu, insn) => {
   const size = sizeOf(insn);
   const port = portOf(cpu, insn);
   usePort(cpu, port, size);
-  writeRegister(cpu, Register.eax, size, cpu.ports.read(port, size));
+  writeRegister(cpu, Register.eax, size, readPort(cpu, port, size));
 };
 
 const output: RareExecute = (cpu, insn) => {
@@ -95,7 +100,7 @@ const inputString: RareExecute = (cpu, insn) => {
   const offset = readRegister(cpu, Register.edi, insn.addressSize);
   // the port must not be read for nothing
   cpu.probeWrite(cpu.linear(SegmentRegister.es, offset, size, true), size);
-  cpu.writeSeg(SegmentRegister.es, offset, size, cpu.ports.read(port, size));
+  cpu.writeSeg(SegmentRegister.es, offset, size, readPort(cpu, port, size));
   advance(cpu, Register.edi, insn, size);
   countDown(cpu, insn);
 };

@@ -18,7 +18,7 @@ const cpu = makeProcessor({
   ports: {
     read: (port, size) => {
       portLog.push(`in ${port.toString(16)}:${size}`);
-      return 0xa5a5_a5a5;
+      return 0xa5a5_a5a5 >>> (32 - 8 * size);
     },
     write: (port, size, value) => portLog.push(`out ${port.toString(16)}:${size}=${value.toString(16)}`),
   },
