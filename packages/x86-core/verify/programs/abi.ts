@@ -32,7 +32,7 @@ export function signalName(number: number): string {
 }
 
 /** open(2): what is asked for. */
-export const Open = { accessMode: 3, readOnly: 0, create: 0o100, exclusive: 0o200, truncate: 0o1000, append: 0o2000, directory: 0o20_0000, closeOnExec: 0o200_0000 } as const;
+export const Open = { accessMode: 3, readOnly: 0, create: 0o100, exclusive: 0o200, truncate: 0o1000, append: 0o2000, directory: 0o20_0000, temporary: 0o2020_0000, closeOnExec: 0o200_0000 } as const;
 
 /** Rights and kinds of a mapping (mmap(2)). */
 export const Mapping = { read: 1, write: 2, exec: 4, shared: 1, fixed: 0x10, anonymous: 0x20 } as const;

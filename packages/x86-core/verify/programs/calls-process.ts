@@ -11,6 +11,7 @@ const utsField = 65;
 const uts = ['Linux', 'lguest', '6.1.0', '#1', 'i686', '(none)'];
 /** SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK. */
 const How = { block: 0, unblock: 1, set: 2 } as const;
+const low32 = 0xffff_ffffn;
 const unblockable = (1n << BigInt(Signal.KILL - 1)) | (1n << 18n);
 const clockMonotonic = 1;
 const noLimit = 0xffff_ffff;
@@ -56,17 +57,21 @@ const sigaction: Call = (process, number, next, old) => {
   return 0;
 };
 
-const sigprocmask: Call = (process, how, next, old) => {
-  const { signals } = process;
+/** sigprocmask(2) with masks of 32 bits, the way of old, and of 64. */
+const sigprocmask = (wide: boolean): Call => (process, how, next, old) => {
+  const { signals, user: { space } } = process;
   const before = signals.mask;
   if (next !== 0) {
-    const set = read64(process, next) & ~unblockable;
+    const set = (wide ? read64(process, next) : BigInt(space.read32(next >>> 0))) & ~unblockable;
     if (how === How.block) signals.mask |= set;
     else if (how === How.unblock) signals.mask &= ~set;
-    else if (how === How.set) signals.mask = set;
+    else if (how === How.set) signals.mask = wide ? set : (before & ~low32) | set;
     else throw new CallError(Errno.EINVAL);
   }
-  if (old !== 0) write64(process, old, BigInt.asIntN(64, before));
+  if (old !== 0) {
+    if (wide) write64(process, old, BigInt.asIntN(64, before));
+    else space.write32(old >>> 0, Number(before & low32));
+  }
   return 0;
 };
 
@@ -147,12 +152,17 @@ export const processCalls: Readonly<Record<number, Call>> = {
   },
   /* sigreturn */ 119: (process) => process.signals.return(false),
   /* uname */ 122: uname,
+  /* sigprocmask */ 126: sigprocmask(false),
   /* sched_yield */ 158: () => 0,
   /* nanosleep: nobody here waits */ 162: () => 0,
   /* prctl */ 172: () => 0,
   /* rt_sigreturn */ 173: (process) => process.signals.return(true),
   /* rt_sigaction */ 174: sigaction,
-  /* rt_sigprocmask */ 175: sigprocmask,
+  /* rt_sigprocmask */ 175: sigprocmask(true),
+  /* rt_sigpending */ 176: (process, at) => {
+    write64(process, at, BigInt.asIntN(64, process.signals.pending));
+    return 0;
+  },
   /* sigaltstack */ 186: sigaltstack,
   /* ugetrlimit */ 191: (process, resource, at) => {
     process.user.space.write(at >>> 0, new Uint8Array(Uint32Array.of(limit(resource), noLimit).buffer));

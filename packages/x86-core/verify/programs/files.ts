@@ -109,10 +109,11 @@ export class Files {
     return join(parent, basename(path));
   }
 
+  /** open(2). A file without a name, wherever it is wanted, is made in the program's own directory. */
   open(name: string, flags: number, mode: number, base?: number): number {
     const device = name.startsWith('/dev/');
     const changes = (flags & (Open.accessMode | Open.create | Open.truncate)) !== 0 && !device;
-    const path = changes ? this.ownPath(name, base) : this.path(name, base);
+    const path = (flags & Open.temporary) === Open.temporary ? this.#own : changes ? this.ownPath(name, base) : this.path(name, base);
     if (changes && this.#isLink(path)) throw new CallError(Errno.EROFS);
     return this.add(new OpenFile(path, flags, mode));
   }

@@ -110,6 +110,11 @@ export class Signals {
     if (signal !== 0 && !already) this.#pending.push({ signal, code: Code.user, value: sender });
   }
 
+  /** Those that wait until they are no longer blocked, as a set. */
+  get pending(): bigint {
+    return this.#pending.reduce((set, { signal }) => set | bit(signal), 0n);
+  }
+
   /** An exception: at once, and deadly when the program does not want to hear of it. Returns the signal it dies of, or 0. */
   force(cause: Cause): number {
     const action = this.actions.get(cause.signal);
