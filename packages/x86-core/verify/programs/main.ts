@@ -1,15 +1,17 @@
 /*
  * verify:programs — whole programs, on the real processor and on our engines: same output, same files, same end.
  *
- *   programs [--reference N] [--only PREFIX] [--busybox PATH] [--all]
+ *   programs [--reference N] [--only PREFIX] [--busybox PATH] [--directory PATH] [--all]
  *
  * The interpreter does every program on both processors, the reference engine those that take at most N instructions
  * (a few million by default; 0: none) on the richer one.
  *
+ * With --directory the programs are those in a directory, static and for 32 bits, each run once without arguments.
+ *
  * Prints a line per program whose answers differ (with --all, per program) and counts at the end. Ends with status 1 when
  * anything differs beyond what the manual leaves open, and 2 when there is nothing to compare with here.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { type CpuidModel, cpuidModels, type EngineName } from '../../src/index.js';
@@ -57,6 +59,10 @@ function option(name: string, otherwise: string): string {
 
 /** The jobs there are on this machine; says what is missing. */
 function findJobs(only: string): Job[] {
+  const directory = option('directory', '');
+  if (directory !== '') {
+    return readdirSync(directory).sort().map((name) => ({ name, program: join(directory, name), args: [] })).filter(({ name }) => name.startsWith(only));
+  }
   const jobs: Job[] = [];
   if (canBuild(sources, work)) jobs.push(...buildAll(sources, work, only.split(' ')[0]!).flatMap(jobsOf));
   else console.log('skipped: the compiled programs (gcc -m32 -static does not work; Debian: gcc-multilib)');
