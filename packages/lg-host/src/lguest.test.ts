@@ -1,3 +1,4 @@
+import { Cr4 } from '@lguest/x86-core';
 import { describe, expect, it } from 'vitest';
 import * as abi from './abi/index.js';
 import { LguestError } from './error.js';
@@ -71,6 +72,20 @@ describe('a kernel that is no Guest', () => {
 const syscallGuest = (pages: string) => init + pages + userSegments + stack + setGate(0x80, 'syscall', TRAP, 3) + enterUser('user') +
   `syscall: incl ${RESULT}\n cmp $1000, %eax\n je stop\n iret\n stop: ${shutdown('bye')} ${text('bye', 'stopped')}\n` +
   'user: xor %eax, %eax\n next: inc %eax\n int $0x80\n jmp next\n';
+
+describe('a program in user space', () => {
+  it('gets the alignment checks it asks for', () => {
+    const { exit } = run(init + paging + userSegments + stack + setGate(17, 'unaligned', TRAP, 0) + enterUser('user') +
+      `unaligned: ${shutdown('bye')} ${text('bye', 'unaligned')}\n` +
+      'user: pushf\n orl $0x40000, (%esp)\n popf\n mov -7(%esp), %eax\n ud2\n');
+    expect(exit).toMatchObject({ kind: 'shutdown', message: 'unaligned' });
+  });
+
+  it('has SSE exceptions as exceptions', () => {
+    const { guest } = testGuest(assemble('nop'));
+    expect(guest.cpu.cr4 & (Cr4.osfxsr | Cr4.osxmmexcpt)).toBe(Cr4.osfxsr | Cr4.osxmmexcpt);
+  });
+});
 
 describe('system calls', () => {
   it('go direct', () => {

@@ -296,9 +296,10 @@ function checkOptions(options: LguestOptions): void {
 function setStartState(cpu: Cpu, switcher: SwitcherPage, entry: number): void {
   cpu.setGdt(switcher.gdt.base, switcher.gdt.limit);
   cpu.setIdt(switcher.idt.base, switcher.idt.limit);
-  // A Linux Host's settings: write protection holds for the kernel too, FXSAVE knows all of its state.
-  cpu.cr0 = Cr0.pe | Cr0.mp | Cr0.et | Cr0.ne | Cr0.wp | Cr0.pg;
-  cpu.cr4 |= Cr4.osfxsr;
+  // A Linux Host's settings: write protection holds for the kernel too, programs may ask for alignment checks, FXSAVE
+  // knows all of its state, and SSE's exceptions are exceptions.
+  cpu.cr0 = Cr0.pe | Cr0.mp | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.pg;
+  cpu.cr4 |= Cr4.osfxsr | Cr4.osxmmexcpt;
   cpu.cr2 = 0;
   const data = flatSegment(GUEST_KERNEL_DS, FLAT_GUEST_DATA);
   cpu.setSegment(SegmentRegister.cs, flatSegment(GUEST_KERNEL_CS, FLAT_GUEST_CODE));
