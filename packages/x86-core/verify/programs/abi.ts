@@ -6,7 +6,7 @@
 /** Error numbers (asm-generic/errno-base.h, errno.h). */
 export const Errno = {
   EPERM: 1, ENOENT: 2, EIO: 5, EBADF: 9, ECHILD: 10, ENOMEM: 12, EACCES: 13, EFAULT: 14, EEXIST: 17, ENOTDIR: 20, EISDIR: 21, EINVAL: 22,
-  ENOTTY: 25, ESPIPE: 29, EROFS: 30, EPIPE: 32, ERANGE: 34, ENOSYS: 38, EOPNOTSUPP: 95,
+  ENOTTY: 25, ESPIPE: 29, EROFS: 30, EPIPE: 32, ERANGE: 34, ENOSYS: 38, ENOTSOCK: 88, EAFNOSUPPORT: 97,
 } as const;
 
 /** What a system call answers instead of a result. */

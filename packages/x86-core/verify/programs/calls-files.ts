@@ -16,6 +16,8 @@ const atRemoveDir = 0x200;
 const atSymlinkNofollow = 0x100;
 const atEmptyPath = 0x1000;
 const iovecBytes = 8;
+/** socketcall(2): make one. */
+const socketCreate = 1;
 /** POLLIN and POLLOUT. */
 const pollReady = 5;
 /** fcntl(2) */
@@ -230,6 +232,7 @@ export const fileCalls: Readonly<Record<number, Call>> = {
     host(() => chmodSync(path, mode));
     return 0;
   },
+  /* socketcall: there are no sockets, and nothing is one */ 102: (_process, which) => -(which === socketCreate ? Errno.EAFNOSUPPORT : Errno.ENOTSOCK),
   /* fsync */ 118: (process, fd) => syncNothing(process, fd),
   /* _llseek */ 140: llseek,
   /* readv */ 145: pieces(read),
@@ -285,5 +288,6 @@ export const fileCalls: Readonly<Record<number, Call>> = {
     return 0;
   },
   /* utimensat_time64 */ 412: utimens(8),
+  /* socket */ 359: () => -Errno.EAFNOSUPPORT,
   /* faccessat2 */ 439: (process, base, name, mode) => access(process, base, name, mode),
 };
