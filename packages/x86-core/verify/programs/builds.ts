@@ -47,10 +47,11 @@ export interface Build {
   path: string;
 }
 
-/** True when the compiler makes static 32-bit programs. */
+/** True when the compiler makes static 32-bit programs, and they run. */
 export function canBuild(sourceDirectory: string, target: string): boolean {
   mkdirSync(target, { recursive: true });
-  return compile(join(sourceDirectory, 'integers.c'), join(target, 'trial'), ['-O0']) === '';
+  const trial = join(target, 'trial');
+  return compile(join(sourceDirectory, 'integers.c'), trial, ['-O0']) === '' && spawnSync(trial).status === 0;
 }
 
 /** Compile; returns what the compiler said when it failed. */

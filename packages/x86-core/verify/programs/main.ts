@@ -65,7 +65,7 @@ function findJobs(only: string): Job[] {
   }
   const jobs: Job[] = [];
   if (canBuild(sources, work)) jobs.push(...buildAll(sources, work, only.split(' ')[0]!).flatMap(jobsOf));
-  else console.log('skipped: the compiled programs (gcc -m32 -static does not work; Debian: gcc-multilib)');
+  else console.log('skipped: the compiled programs (gcc -m32 -static makes none that runs; Debian: gcc-multilib)');
   const busybox = option('busybox', busyboxPlaces.find((path) => existsSync(path)) ?? '');
   const box = busybox === '' ? [] : busyboxJobs(busybox);
   const complaint = box.length > 0 ? complaintAbout(box[0]!) : 'there is none';
