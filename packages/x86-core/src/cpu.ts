@@ -20,11 +20,11 @@ import { cr4Writable } from './system/control.js';
 import { Cr0, Cr4, Eflags, Register, SegmentField, SegmentRegister, State } from './state.js';
 
 /** Which engine executes: 'auto' takes the fastest the host allows. */
-export type EngineName = 'reference' | 'interpreter' | 'auto';
+export type EngineName = 'reference' | 'interpreter' | 'jit' | 'auto';
 
 /** Counters of what the engine has done; all since the machine was made. */
 export interface EngineStatistics {
-  engine: 'reference' | 'interpreter';
+  engine: 'reference' | 'interpreter' | 'jit';
   /** Instructions decoded into records. */
   decoded: number;
   /** Pages of decoded code dropped because their bytes changed. */
@@ -75,8 +75,8 @@ export class Cpu {
     this.#i32 = processor.i32;
     this.regs = processor.i32.subarray(State.gpr >> 2, (State.gpr >> 2) + 8);
     const wanted = options.engine ?? 'auto';
-    const generated = wanted === 'interpreter' || (wanted === 'auto' && canCompile());
-    this.#engine = generated ? new InterpreterEngine(processor) : new SteppingEngine(processor);
+    const generated = wanted === 'interpreter' || wanted === 'jit' || (wanted === 'auto' && canCompile());
+    this.#engine = generated ? new InterpreterEngine(processor, wanted !== 'interpreter') : new SteppingEngine(processor);
     this.reset();
   }
 
@@ -310,7 +310,7 @@ export class Cpu {
     const engine = this.#engine;
     if (!(engine instanceof InterpreterEngine))
       return { engine: 'reference', decoded: 0, invalidations: 0, evictions: 0, codeBytes: 0, stepped: this.retired };
-    return { engine: 'interpreter', ...engine.code.stats, codeBytes: engine.code.used, stepped: engine.stepped };
+    return { engine: engine.jit ? 'jit' : 'interpreter', ...engine.code.stats, codeBytes: engine.code.used, stepped: engine.stepped };
   }
 
   /** Stack pointer, unsigned; a convenience for owners that walk stacks. */

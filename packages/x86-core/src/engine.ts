@@ -26,6 +26,8 @@ export class Stepper {
   readonly #cpu: Processor;
   /** retired + budget at the start of the run: what is left of the budget tells how many are retired. */
   #end = 0;
+  /** Part of the budget that State.budget does not show: later slices of the run. */
+  held = 0;
 
   constructor(cpu: Processor) {
     this.#cpu = cpu;
@@ -40,7 +42,7 @@ export class Stepper {
 
   /** Bring State.retired up to date when `unspent` of the budget is left. */
   account(unspent: number): void {
-    this.#cpu.f64[State.retired >> 3] = this.#end - unspent;
+    this.#cpu.f64[State.retired >> 3] = this.#end - unspent - this.held;
   }
 
   /** Execute one instruction and take it from the budget. */

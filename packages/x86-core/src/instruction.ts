@@ -49,3 +49,8 @@ export interface Instruction {
   readonly register: Uint8Array;
   readonly slotSize: Uint8Array;
 }
+
+/** A copy that the next decode leaves alone. */
+export function copyInstruction(insn: Instruction): Instruction {
+  return { ...insn, kind: insn.kind.slice(), register: insn.register.slice(), slotSize: insn.slotSize.slice() };
+}

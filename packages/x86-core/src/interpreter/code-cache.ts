@@ -42,12 +42,16 @@ export interface CodePage {
   readonly chunks: Uint32Array;
   /** Pages whose last instruction ends in this one. */
   readonly crossedFrom: Set<CodePage>;
+  /** Places of its regions in the table of functions. */
+  readonly regions: number[];
 }
 
 /** All decoded code of a machine. */
 export class CodeCache {
   readonly #cpu: Processor;
   readonly #generated: GeneratedInterpreter;
+  /** Called with the places of regions whose code is gone. */
+  onRegionsGone: (places: readonly number[]) => void = () => undefined;
   readonly #install: (unit: Unit) => boolean;
   readonly #decoder: Decoder;
   readonly #insn = newInstruction();
@@ -83,6 +87,26 @@ export class CodeCache {
     return cpu.i32[(table >> 2) + (linear & pageMask)]! || this.#decodeRun(page, linear);
   }
 
+  /** The page of decoded code at a linear address, and the record there; undefined when there is none. */
+  find(linear: number): { page: CodePage; record: number } | undefined {
+    const { i32 } = this.#cpu;
+    const table = i32[(i32[State.codeTable >> 2]! >> 2) + (linear >>> 12)]!;
+    const record = table === 0 ? 0 : i32[(table >> 2) + (linear & pageMask)]!;
+    if (record === 0) return undefined;
+    for (const page of this.#pages.values()) if (page.table === table) return { page, record };
+    return undefined;
+  }
+
+  /** Have a region called where a record is. Its code, `spans` in the page, is watched from now on. */
+  installRegion(page: CodePage, record: number, place: number, spans: readonly { start: number; end: number }[]): void {
+    const { u8, u16 } = this.#cpu;
+    for (const { start, end } of spans) this.#mark(page, start, end);
+    page.regions.push(place);
+    u16[(record + Field.handler) >> 1] = Handler.region;
+    u8[record + Field.bytes] = place & 0xff;
+    u8[record + Field.guard] = place >> 8;
+  }
+
   /** Point the virtual page's code entry at the page it maps to, after a fetch from it has worked. */
   install(linear: number): void {
     const cpu = this.#cpu;
@@ -102,7 +126,7 @@ export class CodeCache {
     if (page === undefined) {
       this.#makeRoom(tableSize);
       page = {
-        physicalPage, mode, table: this.#top, chunks: new Uint32Array(chunkWords), crossedFrom: new Set(),
+        physicalPage, mode, table: this.#top, chunks: new Uint32Array(chunkWords), crossedFrom: new Set(), regions: [],
       };
       cpu.i32.fill(0, this.#top >> 2, (this.#top + tableSize) >> 2);
       this.#top += tableSize;
@@ -118,6 +142,7 @@ export class CodeCache {
   /** When the arena is full, everything goes: what is still needed is decoded again sooner than it could be sorted out. */
   #makeRoom(bytes: number): void {
     if (this.#top + bytes <= Layout.physical) return;
+    for (const page of this.#pages.values()) this.onRegionsGone(page.regions.splice(0));
     this.#pages.clear();
     this.#cpu.codePages.fill(0);
     this.#cpu.mmu.flushAll(true);
@@ -161,6 +186,7 @@ export class CodeCache {
   #drop(page: CodePage): void {
     this.#cpu.i32.fill(0, page.table >> 2, (page.table + tableSize) >> 2);
     page.chunks.fill(0);
+    this.onRegionsGone(page.regions.splice(0));
     this.stats.invalidations++;
     for (const other of page.crossedFrom) {
       page.crossedFrom.delete(other);

@@ -12,6 +12,7 @@ import { Eflags, Layout, Mode, State } from '../state.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import { bulkString } from './bulk.js';
 import { CodeCache } from './code-cache.js';
+import { Jit } from '../jit/jit.js';
 import { tableSize, type Unit } from '../operations/operation.js';
 import { generateInterpreter, type GeneratedInterpreter, Handler } from './generate.js';
 import { Field, recordSize } from './record.js';
@@ -21,6 +22,8 @@ const BUDGET = State.budget >> 2;
 const ATTENTION = State.attention >> 2;
 const pageMask = 0xfff;
 const wasmPage = 0x10000;
+/** Instructions between two looks at what is hot, at least; up to 2^14 are added. */
+const shortestSlice = 12_000;
 
 type RunFunction = (record: number, pageBase: number) => number;
 
@@ -59,13 +62,17 @@ export class InterpreterEngine implements Engine {
   readonly #run: RunFunction;
   readonly #operations = new WebAssembly.Table({ element: 'anyfunc', initial: tableSize });
   readonly #installed = new Map<Unit, boolean>();
+  /** Undefined for the interpreter alone. */
+  readonly jit: Jit | undefined;
+  /** Makes the lengths of slices irregular, so that no loop keeps in step with them. */
+  #noise = 1;
   /** Error code of a page fault that the generated code has run into, or -1; and where. */
   #missCode = -1;
   #missLinear = 0;
   /** Instructions the reference engine executed for us; for statistics. */
   stepped = 0;
 
-  constructor(cpu: Processor) {
+  constructor(cpu: Processor, withJit = false) {
     const { generated, module } = moduleFor(cpu.memory.buffer.byteLength / wasmPage, cpu.undefinedResults);
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
@@ -80,6 +87,7 @@ export class InterpreterEngine implements Engine {
       },
     });
     this.#run = instance.exports['run'] as RunFunction;
+    this.jit = withJit ? new Jit(cpu, this.code, this.#operations, (unit) => this.#install(unit)) : undefined;
     cpu.onCodeWrite = (physical, length) => {
       if (this.code.written(physical, length)) cpu.i32[ATTENTION] = 1;
     };
@@ -101,16 +109,44 @@ export class InterpreterEngine implements Engine {
   }
 
   run(): void {
+    const { i32 } = this.#cpu;
+    const stepper = this.#stepper;
+    stepper.begin();
+    if (this.jit === undefined) this.#runSlice();
+    else this.#runSlices(this.jit);
+    stepper.account(i32[BUDGET]!);
+  }
+
+  /** A slice after the other, with a look at where each one ends. */
+  #runSlices(jit: Jit): void {
     const cpu = this.#cpu;
     const { i32 } = cpu;
     const stepper = this.#stepper;
-    stepper.begin();
+    let left = i32[BUDGET]!;
+    for (;;) {
+      this.#noise = (Math.imul(this.#noise, 0x19660d) + 0x3c6ef35f) | 0;
+      const slice = Math.min(left, shortestSlice + (this.#noise >>> 18));
+      stepper.held = left - slice;
+      i32[BUDGET] = slice;
+      this.#runSlice();
+      left = stepper.held + i32[BUDGET]!;
+      if (cpu.pendingExit >= 0) break;
+      if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) jit.sample(i32[EIP]! >>> 0);
+      if (left === 0) break;
+    }
+    stepper.held = 0;
+    i32[BUDGET] = left;
+  }
+
+  #runSlice(): void {
+    const cpu = this.#cpu;
+    const { i32 } = cpu;
+    const stepper = this.#stepper;
     while (i32[BUDGET]! > 0 && cpu.pendingExit < 0) {
       i32[ATTENTION] = 0;
       if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) !== Mode.fast || this.#delicate()) stepper.step();
       else this.#runRecords();
     }
-    stepper.account(i32[BUDGET]!);
   }
 
   /** The next instruction is special whatever it is: behind a MOV SS or STI, or shielded by RF. */

@@ -9,7 +9,7 @@ import { definitionOf } from '../definition.js';
 import { tableSize } from '../operations/operation.js';
 import { State } from '../state.js';
 import { encodeModule, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
-import { HandlerBuilder, Label, lazyFlags, Local, type Shape } from './handler-builder.js';
+import { HandlerBuilder, Label, lazyFlags, Local, operationType, type Shape } from './handler-builder.js';
 import { Output, type Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import { callKey, callShapes, selectFusedShapes, selectPairs, selectShapes, shapeKey } from './shapes.js';
@@ -25,7 +25,9 @@ export const Handler = {
   stop: 2,
   /** The next instruction crosses into the following page: go on only if that is (still) the page it was decoded with. */
   check: 3,
-  first: 4,
+  /** A region begins here: call its function. */
+  region: 4,
+  first: 5,
 } as const;
 
 /** Why the generated function came back. */
@@ -207,7 +209,50 @@ const pseudo: readonly ((out: Output) => void)[] = [
     out.set(Local.record);
     out.branch(Op.br, Label.top);
   },
+  callRegion,
 ];
+
+/**
+ * The record's run has been taken out of the budget; the region counts for itself. When it has done nothing, the budget is
+ * what it was: then one instruction is executed otherwise. Else it has left an EIP.
+ */
+function callRegion(out: Output): void {
+  const addRemaining = (op: number): void => {
+    out.get(Local.budget);
+    out.get(Local.record);
+    out.memory(Op.i32Load16u, Field.remaining);
+    out.op(op);
+    out.set(Local.budget);
+  };
+  addRemaining(Op.i32Add);
+  spill(out);
+  out.get(Local.pageBase);
+  out.constant(0);
+  out.constant(0);
+  out.get(Local.record);
+  out.memory(Op.i32Load8u, Field.guard);
+  out.constant(8);
+  out.op(Op.i32Shl);
+  out.get(Local.record);
+  out.memory(Op.i32Load8u, Field.bytes);
+  out.op(Op.i32Or, Op.callIndirect);
+  out.code.unsigned(operationType);
+  out.op(0, Op.drop);
+  out.constant(0);
+  out.memory(Op.i32Load, State.budget);
+  out.get(Local.budget);
+  out.op(Op.i32Eq, Op.if, noResult);
+  out.level++;
+  addRemaining(Op.i32Sub);
+  out.branch(Op.br, Label.step);
+  out.level--;
+  out.op(Op.end);
+  reload(out);
+  out.constant(0);
+  out.memory(Op.i32Load, State.eip);
+  out.set(Local.eip);
+  out.branch(Op.br, Label.lookup);
+}
 
 /** Calls of operations have no shape of their own. */
 const noShape: Shape = { definition: definitionOf('nop'), size: 4, operandSize: 4, kinds: [], sizes: [], memory: MemoryForm.none };
@@ -223,7 +268,7 @@ export function generateInterpreter(memoryPages: number, undefinedResults: Undef
   const count = Handler.first + shapes.length + fusedShapes.length + shapePairs.length + callShapes.length;
   const calls = new Map<number, number>();
   const keyOf = (shape: Shape): number => shapeKey(shape.definition, shape.size, shape.operandSize, shape.kinds, shape.sizes, shape.memory);
-  const plain = Uint16Array.from({ length: count }, (_, handler) => handler);
+  const plain = Uint16Array.from({ length: count }, (_, handler) => (handler === Handler.region ? Handler.step : handler));
   const bodies: ((out: Output) => void)[] = [...pseudo];
   const write = (statements: Statement[]) => (out: Output): void => out.statements(statements);
   for (const shape of shapes) {

@@ -40,7 +40,7 @@ export const Field = {
   segment: 28,
   /** u8: shift count of the index. */
   scale: 30,
-  /** u8: Guard bits of an operation. */
+  /** u8: Guard bits of an operation. Where a region begins, its place in the table is here (upper half) and in `bytes`. */
   guard: 31,
 } as const;
 

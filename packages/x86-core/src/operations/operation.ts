@@ -97,9 +97,9 @@ export class OperationBuilder extends FunctionBuilder {
   }
 }
 
-/** Places in the table of operations: the x87's come first. */
-export const tableSize = 1024;
-export const firstPlace = { x87: 0, vector: 256 } as const;
+/** Places in the table of functions: operations come first, regions (jit/) behind them. */
+export const tableSize = 2048;
+export const firstPlace = { x87: 0, vector: 256, region: 1024 } as const;
 
 /** A coprocessor: its operations, and the module they go into. */
 export class Unit {

@@ -12,6 +12,10 @@ import {
 /** A value of the function being written. Belongs to the part of it (see when()) that it was made in, and parts within. */
 export interface Value {
   readonly type: WasmType;
+  /** What do() made it from, for those who look for patterns. */
+  readonly origin?: { readonly name: OperatorName; readonly args: readonly Value[] };
+  /** Of i32 constants. */
+  readonly constant?: number;
   readonly compute: (out: Writer) => void;
   uses: number;
   local: number;
@@ -52,10 +56,27 @@ class Writer {
     } else this.code.byte(code);
   }
 
-  /** A new local. */
+  /** Locals that a closed scope has no use for any more, and those of the open ones. */
+  readonly #free: Record<WasmType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  readonly #scopes: [type: WasmType, local: number][][] = [];
+
+  /** A new local, or one that is free again. */
   local(type: WasmType): number {
-    this.locals.push(ValueType[type]);
-    return this.#parameters + this.locals.length - 1;
+    let local = this.#free[type].pop();
+    if (local === undefined) {
+      this.locals.push(ValueType[type]);
+      local = this.#parameters + this.locals.length - 1;
+    }
+    this.#scopes.at(-1)?.push([type, local]);
+    return local;
+  }
+
+  openScope(): void {
+    this.#scopes.push([]);
+  }
+
+  closeScope(): void {
+    for (const [type, local] of this.#scopes.pop()!) this.#free[type].push(local);
   }
 
   indexed(code: number, index: number): void {
@@ -105,13 +126,13 @@ export class FunctionBuilder {
   }
 
   /** A value computed where it is used, if that is one place only; `late` false: computed here. */
-  #value(type: WasmType, args: readonly Value[], emit: (out: Writer) => void, late = true): Value {
+  #value(type: WasmType, args: readonly Value[], emit: (out: Writer) => void, late = true, origin?: Value['origin']): Value {
     for (const argument of args) argument.uses++;
     const compute = (out: Writer): void => {
       for (const argument of args) out.push(argument);
       emit(out);
     };
-    const value: Value = { type, compute, uses: 0, local: -1 };
+    const value: Value = { type, compute, uses: 0, local: -1, ...(origin && { origin }) };
     this.#list.push((out) => {
       if (value.uses === 0 || (late && value.uses === 1)) return;
       compute(out);
@@ -126,10 +147,11 @@ export class FunctionBuilder {
   }
 
   i32(value: number): Value {
-    return this.#constant('i32', (out) => {
+    const compute = (out: Writer): void => {
       out.code.byte(Op.i32Const);
       out.code.signed(value);
-    });
+    };
+    return { type: 'i32', compute, constant: value | 0, uses: 0, local: -1 };
   }
 
   i64(value: bigint | number): Value {
@@ -169,7 +191,7 @@ export class FunctionBuilder {
   /** Apply a pure operator. */
   do(name: OperatorName, ...args: readonly Value[]): Value {
     const { code, type } = operator(name);
-    return this.#value(type, args, (out) => out.opcode(code));
+    return this.#value(type, args, (out) => out.opcode(code), true, { name, args });
   }
 
   lane(name: keyof typeof laneOperators, lane: number, ...args: readonly Value[]): Value {
@@ -290,6 +312,58 @@ export class FunctionBuilder {
       out.code.byte(Op.end);
     });
     return values;
+  }
+
+  /** A loop; `again` goes back to its start. Every way through the body must end in that, or leave it. */
+  loop(body: (again: () => void) => void): void {
+    const outer = this.#list;
+    this.#list = [];
+    let level = 0;
+    body(() => this.#list.push((out) => out.indexed(Op.br, out.level - level - 1)));
+    const inside = this.#list;
+    this.#list = outer;
+    outer.push((out) => {
+      level = out.level++;
+      out.code.bytes([Op.loop, noResult]);
+      for (const statement of inside) statement(out);
+      out.level--;
+      out.code.byte(Op.end);
+    });
+  }
+
+  /** A part whose values nobody outside of it uses: its locals can be had again. (Variables are values in this sense.) */
+  scope(body: () => void): void {
+    this.#list.push((out) => out.openScope());
+    body();
+    this.#list.push((out) => out.closeScope());
+  }
+
+  /** A part that is written only if it turns out to be needed: asked when all has been built. */
+  ifNeeded(needed: () => boolean, body: () => void): void {
+    const outer = this.#list;
+    this.#list = [];
+    body();
+    const inside = this.#list;
+    this.#list = outer;
+    outer.push((out) => {
+      if (needed()) for (const statement of inside) statement(out);
+    });
+  }
+
+  /** Call a function of the table. */
+  callIndirect(type: number, result: WasmType, place: Value, ...args: readonly Value[]): Value {
+    return this.#ordered(result, [...args, place], (out) => {
+      out.indexed(Op.callIndirect, type);
+      out.code.byte(0);
+    });
+  }
+
+  /** Return what a function of the table returns, without coming back here. (The tail-call extension.) */
+  tailCallIndirect(type: number, place: Value, ...args: readonly Value[]): void {
+    this.#action([...args, place], (out) => {
+      out.indexed(Op.returnCallIndirect, type);
+      out.code.byte(0);
+    });
   }
 
   /** Call another function of the module. */

@@ -156,5 +156,5 @@ memoryOperation({ opcode: 0xdd, middle: 7, bytes: 2, write: true, control: true,
   b.store('i32.store16', b.operand, statusWord(b));
 });
 registerOperation(0xdf, 0xe0, 1, (b) => {
-  b.store('i32.store16', b.i32(0), statusWord(b), State.gpr);
-}, { control: true, noWait: true });
+  b.store('i32.store16', b.register, statusWord(b));
+}, { control: true, noWait: true, register: State.gpr });

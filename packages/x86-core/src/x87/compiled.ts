@@ -18,6 +18,8 @@ interface Form {
   readonly operation: Operation;
   /** Feature bit of CPUID, or 0. */
   readonly feature: number;
+  /** Address of a general register that takes part, or 0. */
+  readonly register: number;
 }
 /** Forms with a memory operand by low opcode bits and ModRM's middle bits; with registers, by all of ModRM. */
 const memoryForms = new Map<number, Form>();
@@ -45,27 +47,27 @@ export function memoryOperation({ opcode, middle, bytes, write = false, control 
     body(b);
     b.done();
   });
-  memoryForms.set(formKey(opcode, middle), { operation, feature: 0 });
+  memoryForms.set(formKey(opcode, middle), { operation, feature: 0, register: 0 });
 }
 
 /** Register an operation for ModRM bytes from `modrm` on: b.operand is the number by which a byte is above the first. */
 export function registerOperation(
   opcode: number, modrm: number, count: 1 | 8, body: (b: OperationBuilder) => void,
-  options: { flags?: boolean; feature?: number; control?: boolean; noWait?: boolean } = {},
+  options: { flags?: boolean; feature?: number; control?: boolean; noWait?: boolean; register?: number } = {},
 ): void {
-  const { flags = false, feature = 0, control = false, noWait } = options;
+  const { flags = false, feature = 0, control = false, noWait, register = 0 } = options;
   const operation = x87Unit.operation({ guard: guardOf(noWait), pointers: !control, flags }, (b) => {
     body(b);
     b.done();
   });
-  for (let i = 0; i < count; i++) registerForms.set(formKey(opcode, modrm + i), { operation, feature });
+  for (let i = 0; i < count; i++) registerForms.set(formKey(opcode, modrm + i), { operation, feature, register });
 }
 
 /** The operation of an instruction D8 to DF, and the number of its stack register. */
 export function findX87Call(insn: Instruction, features: number): Call | undefined {
   const form = insn.memory ? memoryForms.get(formKey(insn.opcode, (insn.modrm >> 3) & 7)) : registerForms.get(formKey(insn.opcode, insn.modrm));
   if (form === undefined || (features & form.feature) !== form.feature) return undefined;
-  return { operation: form.operation, register: 0, operand: insn.modrm & 7 };
+  return { operation: form.operation, register: form.register, operand: insn.modrm & 7 };
 }
 
 /** FWAIT has an operation as well: it is its guard that does the work. */

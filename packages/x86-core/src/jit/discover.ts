@@ -1,0 +1,138 @@
+/*
+ * Which instructions a region has.
+ *
+ * From its entry it follows fall-through, branches, jumps and calls as long as they stay in the page, breadth first,
+ * up to a limit. What cannot be in a region (rare instructions, strange addressing) ends a path: there the region is left.
+ */
+import { type Decoder, newInstruction } from '../decode.js';
+import { copyInstruction, type Instruction, Repeat, SlotKind } from '../instruction.js';
+import { Mode, SegmentRegister } from '../state.js';
+
+const pageSize = 0x1000;
+const maxInstructions = 250;
+
+/** A straight piece of code within a region. */
+export interface Block {
+  /** Offset in the page. */
+  readonly start: number;
+  readonly instructions: readonly Instruction[];
+  /** Offset behind the last instruction. */
+  readonly end: number;
+  /** The next block when the last instruction does not branch, or does not take its branch; -1 when the region is left. */
+  next: number;
+  /** Where a branch, jump or call goes; -1 when that is not in the region (or there is none). */
+  target: number;
+  /** Blocks a return may go to. */
+  returns: readonly number[];
+}
+
+/** What code may depend on. */
+export interface CodeContext {
+  /** Machine memory, and where the page begins in it. */
+  readonly bytes: Uint8Array;
+  readonly base: number;
+  /** Flat-segment bits of State.mode. */
+  readonly mode: number;
+  readonly decoder: Decoder;
+  /** Is there a compiled operation for the instruction, ready to be called? */
+  readonly hasOperation: (insn: Instruction) => boolean;
+}
+
+const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave)$/;
+/** Return sites a RET is compared with. */
+const maxReturns = 4;
+
+/** Blocks of the region that begins at an offset, the entry first; undefined when there is nothing to be gained. */
+export function discover(context: CodeContext, entry: number): Block[] | undefined {
+  const known = new Map<number, Instruction>();
+  const leaders = new Set<number>([entry]);
+  const returnSites: number[] = [];
+  const queue = [entry];
+  for (let from = queue.shift(); from !== undefined; from = queue.shift()) {
+    for (let at = from; known.size < maxInstructions && !known.has(at);) {
+      const insn = decodeAt(context, at);
+      if (insn === undefined) break;
+      known.set(at, insn);
+      const end = at + insn.length;
+      const { definition } = insn;
+      if (definition.branches) {
+        const target = end + insn.immediate;
+        if (target >= 0 && target < pageSize) visit(target);
+      }
+      if (definition.name.startsWith('call')) {
+        visit(end);
+        if (returnSites.length < maxReturns && !returnSites.includes(end)) returnSites.push(end);
+      }
+      if (definition.ends) break;
+      if (definition.branches) {
+        visit(end);
+        break;
+      }
+      at = end;
+    }
+  }
+  if (!known.has(entry)) return undefined;
+  return cut(known, leaders, returnSites, entry);
+
+  function visit(offset: number): void {
+    leaders.add(offset);
+    queue.push(offset);
+  }
+}
+
+function cut(known: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>, returnSites: readonly number[], entry: number): Block[] {
+  const starts = [entry, ...[...leaders].filter((offset) => offset !== entry)].filter((offset) => known.has(offset));
+  const number = new Map(starts.map((start, i) => [start, i]));
+  const blockAt = (offset: number): number => number.get(offset) ?? -1;
+  return starts.map((start) => {
+    const instructions: Instruction[] = [];
+    let at = start;
+    for (;;) {
+      const insn = known.get(at);
+      if (insn === undefined || (at !== start && leaders.has(at))) break;
+      instructions.push(insn);
+      at += insn.length;
+      if (insn.definition.branches || insn.definition.ends) break;
+    }
+    const last = instructions[instructions.length - 1]!;
+    const { branches, ends, name } = last.definition;
+    return {
+      start, instructions, end: at,
+      next: ends ? -1 : blockAt(at),
+      target: branches ? blockAt(at + last.immediate) : -1,
+      returns: name.startsWith('ret') ? returnSites.map(blockAt).filter((block) => block >= 0) : [],
+    };
+  });
+}
+
+const scratch = newInstruction();
+
+/** A copy of the instruction at an offset, if it may be part of a region. */
+function decodeAt(context: CodeContext, at: number): Instruction | undefined {
+  const { bytes, base, decoder } = context;
+  if (at >= pageSize || !decoder.decode(scratch, bytes, base + at, base + pageSize, true)) return undefined;
+  return canCompile(scratch, context) ? copyInstruction(scratch) : undefined;
+}
+
+function canCompile(insn: Instruction, { mode, hasOperation }: CodeContext): boolean {
+  const { definition } = insn;
+  if (insn.addressSize === 2) return false;
+  if (definition.findCall) return !insn.lock && hasOperation(insn);
+  if (!definition.execute || !definition.hot || definition.bitString) return false;
+  if ((definition.ends || definition.branches) && insn.operandSize === 2) return false;
+  if (usesStack.test(definition.name) && (mode & Mode.flatSs) === 0) return false;
+  if (!definition.string) return true;
+  const flat = flatBit(insn.segment);
+  return insn.repeat === Repeat.none && flat !== 0 && (mode & (flat | Mode.flatEs)) === (flat | Mode.flatEs);
+}
+
+/** The mode bit that says whether a segment is flat; 0 for segments that never count as flat. */
+export function flatBit(segment: number): number {
+  return segment === SegmentRegister.ds ? Mode.flatDs : segment === SegmentRegister.ss ? Mode.flatSs
+    : segment === SegmentRegister.es ? Mode.flatEs : 0;
+}
+
+/** Does the instruction read or write its memory operand (LEA and NOP do not)? */
+export function touchesMemory({ definition, kind }: Instruction): boolean {
+  return definition.findCall !== undefined || kind.some((k, slot) => k === SlotKind.memory && definition.uses[slot] !== undefined);
+}

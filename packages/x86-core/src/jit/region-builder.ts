@@ -1,0 +1,470 @@
+/*S:380
+ * The builder that writes regions.
+ *
+ * The same meanings as everywhere, with everything known at compile time folded in: registers are WebAssembly locals,
+ * immediates and displacements constants, lazy flags values that the compiler drops when nobody asks. An access that
+ * misses the translation tables, or anything odd, leaves the region before the instruction has changed anything, and
+ * the interpreter goes on there.
+ */
+import type { Builder } from '../builder.js';
+import { type Instruction, SlotKind } from '../instruction.js';
+import { type Call, Guard } from '../operations/operation.js';
+import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '../state.js';
+import type { UndefinedResults } from '../undefined-results.js';
+import type { FunctionBuilder, Value, Variable } from '../wasm/function-builder.js';
+import type { OperatorName } from '../wasm/operators.js';
+
+const pageMask = 0xfff;
+const pageSize = 0x1000;
+const plainMask = Access.present | Access.notSystem | Access.code | Access.expandDown;
+const plain = Access.present | Access.notSystem;
+const registerCount = 8;
+
+/** The state that a region keeps in locals: general registers, lazy flags, the budget. */
+const mirrored: readonly number[] = [
+  ...Array.from({ length: registerCount }, (_, i) => State.gpr + 4 * i),
+  State.flagZero, State.flagSign, State.flagAddend, State.flagSum, State.budget,
+];
+const FlagIndex = { zero: 8, sign: 9, addend: 10, sum: 11 } as const;
+const budgetIndex = 12;
+type FlagName = keyof typeof FlagIndex;
+
+/** How an instruction that ends a block goes on. */
+export type Terminator =
+  | { kind: 'branch'; condition: Value }
+  /** Jumps and calls by their known target. */
+  | { kind: 'jump' }
+  /** Anywhere: an EIP. */
+  | { kind: 'indirect'; eip: Value };
+
+/** What a region is compiled for, beside its code. */
+export interface RegionContext {
+  /** Flat-segment bits: which segments need no check. */
+  readonly isFlat: (segment: number) => boolean;
+  readonly user: boolean;
+  readonly undefinedResults: UndefinedResults;
+  /** Number of the operations' function type. */
+  readonly operationType: number;
+  readonly features: number;
+}
+
+/** Builder<Value> for the instructions of one region, one after the other. */
+export class RegionBuilder implements Builder<Value> {
+  size = 4;
+  readonly addressSize = 4;
+  readonly undefinedResults: UndefinedResults;
+  readonly #f: FunctionBuilder;
+  readonly #context: RegionContext;
+  readonly #pageBase: Value;
+  readonly #mirrors: Variable[];
+  readonly #read = new Set<number>();
+  readonly #written = new Set<number>();
+  /** Leaves the region for an EIP. */
+  #leave: (eip: Value) => void = () => undefined;
+  #insn!: Instruction;
+  /** Offset in the page, and instructions of the block from this one on. */
+  #at = 0;
+  #rest = 0;
+  #host: Value | undefined;
+  #offset: Value | undefined;
+  #flags: { [name in FlagName]?: Value } = {};
+  /** Set by the instruction that ends a block. */
+  terminator: Terminator | undefined;
+
+  /** @param pageBase the linear address of the region's page */
+  constructor(f: FunctionBuilder, pageBase: Value, context: RegionContext) {
+    this.#f = f;
+    this.#pageBase = pageBase;
+    this.#context = context;
+    this.undefinedResults = context.undefinedResults;
+    this.#mirrors = mirrored.map(() => f.variable(f.i32(0)));
+  }
+
+  // ── the frame ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Write the state's way in, a body that ends by leaving, and the state's way out. @returns the EIP, stored as well */
+  frame(body: () => void): Value {
+    const f = this.#f;
+    mirrored.forEach((address, i) => f.ifNeeded(() => this.#read.has(i) || this.#written.has(i), () => {
+      this.#mirrors[i]!.set(f.load('i32.load', f.i32(0), address));
+    }));
+    const [eip] = f.block(['i32'], (exit) => {
+      this.#leave = exit;
+      body();
+    });
+    f.store('i32.store', f.i32(0), eip!, State.eip);
+    mirrored.forEach((address, i) => f.ifNeeded(() => this.#written.has(i), () => {
+      f.store('i32.store', f.i32(0), this.#mirrors[i]!.get(), address);
+    }));
+    return eip!;
+  }
+
+  #getMirror(index: number): Value {
+    this.#read.add(index);
+    return this.#mirrors[index]!.get();
+  }
+
+  #setMirror(index: number, value: Value): void {
+    this.#written.add(index);
+    this.#mirrors[index]!.set(value);
+  }
+
+  eipOf(offset: number): Value { return this.#f.do('i32.add', this.#pageBase, this.#f.i32(offset)); }
+
+  /** Leave for a known place in the page (or beside it). */
+  leaveTo(offset: number): void { this.#leave(this.eipOf(offset)); }
+  leaveAt(eip: Value): void { this.#leave(eip); }
+
+  /** Take a block's instructions out of the budget, or leave before it. */
+  charge(offset: number, count: number): void {
+    const f = this.#f;
+    const left = f.do('i32.sub', this.#getMirror(budgetIndex), f.i32(count));
+    f.when(f.do('i32.lt_s', left, f.i32(0)), () => this.leaveTo(offset));
+    this.#setMirror(budgetIndex, left);
+  }
+
+  /** A block begins: nothing is known of the flags. */
+  beginBlock(): void {
+    this.#flags = {};
+    this.terminator = undefined;
+  }
+
+  /** Write one instruction. @param at its offset in the page @param rest instructions of the block from it on */
+  instruction(insn: Instruction, at: number, rest: number): void {
+    this.#insn = insn;
+    this.#at = at;
+    this.#rest = rest;
+    this.size = insn.size;
+    this.#prepare();
+    const call = insn.definition.findCall?.(insn, this.#context.features);
+    if (call) this.#call(call);
+    else insn.definition.execute!(this);
+  }
+
+  /** Leave before this instruction, with its part of the block given back. */
+  #leaveBefore(condition: Value): void {
+    this.#f.when(condition, () => {
+      const f = this.#f;
+      this.#setMirror(budgetIndex, f.do('i32.add', this.#getMirror(budgetIndex), f.i32(this.#rest)));
+      this.leaveTo(this.#at);
+    });
+  }
+
+  // ── operations of coprocessors ──────────────────────────────────────────────────────────────────────────────────
+
+  #call({ operation, register, operand }: Call): void {
+    const f = this.#f;
+    const { guard, flags, pointers, index } = operation;
+    const insn = this.#insn;
+    const blocked = f.do('i32.or', this.#state(State.unavailable), f.do('i32.and', this.#state(State.fpuStatus), f.i32(Guard.pending)));
+    const mask = guard & (Guard.pending | Guard.x87 | Guard.xmm);
+    if (mask !== 0) this.#leaveBefore(f.do('i32.and', blocked, f.i32(mask)));
+    if (insn.memory) {
+      const linear = this.#linear(this.#offset!, operation.bytes, operation.write);
+      if (guard & Guard.aligned) this.#leaveBefore(f.do('i32.and', linear, f.i32(15)));
+      this.#host = this.#translate(linear, operation.bytes, operation.write);
+    }
+    // general registers that the operation may touch
+    const touched = [register, insn.memory ? 0 : operand]
+      .map((address) => (address - State.gpr) >> 2).filter((i) => i >= 0 && i < registerCount);
+    const shared = [...touched, ...(flags ? Object.values(FlagIndex) : [])];
+    for (const i of shared) f.store('i32.store', f.i32(0), this.#getMirror(i), mirrored[i]!);
+    this.#leaveBefore(f.callIndirect(this.#context.operationType, 'i32', f.i32(index), f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate)));
+    for (const i of shared) this.#setMirror(i, f.load('i32.load', f.i32(0), mirrored[i]!));
+    if (flags) this.#flags = {};
+    if (pointers) this.#notePointers();
+  }
+
+  #notePointers(): void {
+    const f = this.#f;
+    const insn = this.#insn;
+    const set = (address: number, value: Value): void => f.store('i32.store', f.i32(0), value, address);
+    const selector = (segment: number): Value => f.load('i32.load16_u', f.i32(0), State.segments + segment * SegmentField.size);
+    set(State.fpuEip, this.eipOf(this.#at));
+    set(State.fpuOpcode, f.i32(((insn.opcode & 7) << 8) | insn.modrm));
+    set(State.fpuCs, selector(SegmentRegister.cs));
+    if (!insn.memory) return;
+    set(State.fpuData, this.#offset!);
+    set(State.fpuDs, selector(insn.segment));
+  }
+
+  // ── operands ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #state(address: number): Value { return this.#f.load('i32.load', this.#f.i32(0), address); }
+
+  #prepare(): void {
+    const insn = this.#insn;
+    if (!insn.memory) return;
+    const offset = (this.#offset = this.#effectiveOffset());
+    if (insn.definition.findCall) return;
+    const slot = insn.kind.indexOf(SlotKind.memory);
+    const use = insn.definition.uses[slot];
+    if (use === undefined) return;
+    const size = insn.slotSize[slot]!;
+    this.#host = this.#translate(this.#linear(offset, size, use !== 'r'), size, use !== 'r');
+  }
+
+  #effectiveOffset(): Value {
+    const f = this.#f;
+    const { base, index, scale, displacement } = this.#insn;
+    let offset: Value | undefined = base < 0 ? undefined : this.#getMirror(base);
+    if (index >= 0) {
+      const scaled = scale === 0 ? this.#getMirror(index) : f.do('i32.shl', this.#getMirror(index), f.i32(scale));
+      offset = offset ? f.do('i32.add', offset, scaled) : scaled;
+    }
+    if (offset === undefined) return f.i32(displacement);
+    return displacement === 0 ? offset : f.do('i32.add', offset, f.i32(displacement));
+  }
+
+  /** Linear address of so many bytes of the operand's segment; ordinary data segments only. */
+  #linear(offset: Value, size: number, write: boolean): Value {
+    const { segment } = this.#insn;
+    if (this.#context.isFlat(segment)) return offset;
+    const f = this.#f;
+    const field = (at: number): Value => this.#state(State.segments + segment * SegmentField.size + at);
+    const needed = write ? Access.writable : 0;
+    this.#leaveBefore(f.do('i32.ne', f.do('i32.and', field(SegmentField.access), f.i32(plainMask | needed)), f.i32(plain | needed)));
+    const limit = field(SegmentField.limit);
+    this.#leaveBefore(f.do('i32.lt_u', limit, offset));
+    if (size > 1) this.#leaveBefore(f.do('i32.lt_u', f.do('i32.sub', limit, offset), f.i32(size - 1)));
+    return f.do('i32.add', field(SegmentField.base), offset);
+  }
+
+  /** Address in the WebAssembly memory of `size` bytes at a linear address; or out of the region. */
+  #translate(linear: Value, size: number, write: boolean): Value {
+    const f = this.#f;
+    const { user } = this.#context;
+    const table = write ? (user ? Layout.tlbWriteUser : Layout.tlbWriteSupervisor) : (user ? Layout.tlbReadUser : Layout.tlbReadSupervisor);
+    const entry = f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', linear, f.i32(12)), f.i32(2)), table);
+    const odd = size === 1 ? f.do('i32.and', entry, f.i32(pageMask))
+      : f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size));
+    this.#leaveBefore(odd);
+    return f.do('i32.xor', entry, linear);
+  }
+
+  #load(host: Value, size: number): Value {
+    return this.#f.load(size === 4 ? 'i32.load' : size === 2 ? 'i32.load16_u' : 'i32.load8_u', host);
+  }
+
+  #store(host: Value, size: number, value: Value): void {
+    this.#f.store(size === 4 ? 'i32.store' : size === 2 ? 'i32.store16' : 'i32.store8', host, value);
+  }
+
+  get(slot: number): Value {
+    const insn = this.#insn;
+    switch (insn.kind[slot]) {
+      case SlotKind.register: return this.gpr(insn.register[slot]!, insn.slotSize[slot]!);
+      case SlotKind.memory: return this.#load(this.#host!, insn.slotSize[slot]!);
+      default: return this.#f.i32(insn.immediate);
+    }
+  }
+
+  set(slot: number, value: Value): void {
+    const insn = this.#insn;
+    if (insn.kind[slot] === SlotKind.memory) this.#store(this.#host!, insn.slotSize[slot]!, value);
+    else this.setGpr(insn.register[slot]!, insn.slotSize[slot]!, value);
+  }
+
+  offset(): Value { return this.#offset!; }
+
+  // string instructions are in regions only where both segments are flat
+  loadSource(offset: Value): Value { return this.#load(this.#translate(offset, this.size, false), this.size); }
+  loadDestination(offset: Value): Value { return this.loadSource(offset); }
+  storeDestination(offset: Value, value: Value): void {
+    this.#store(this.#translate(offset, this.size, true), this.size, value);
+  }
+
+  gpr(register: number, size: number): Value {
+    const f = this.#f;
+    if (size === 4) return this.#getMirror(register);
+    if (size === 2) return f.do('i32.and', this.#getMirror(register), f.i32(0xffff));
+    const whole = this.#getMirror(register & 3);
+    return f.do('i32.and', register < 4 ? whole : f.do('i32.shr_u', whole, f.i32(8)), f.i32(0xff));
+  }
+
+  setGpr(register: number, size: number, value: Value): void {
+    const f = this.#f;
+    if (size === 4) return this.#setMirror(register, value);
+    const number = size === 1 ? register & 3 : register;
+    const shift = size === 1 && register >= 4 ? 8 : 0;
+    const mask = size === 2 ? 0xffff : 0xff;
+    const part = f.do('i32.shl', f.do('i32.and', value, f.i32(mask)), f.i32(shift));
+    this.#setMirror(number, f.do('i32.or', f.do('i32.and', this.#getMirror(number), f.i32(~(mask << shift))), part));
+  }
+
+  // ── the stack; it is flat, or there is none of this in a region ─────────────────────────────────────────────────
+
+  push(value: Value, size: number): void {
+    const top = this.sub(this.gpr(Register.esp, 4), this.imm(size));
+    this.#store(this.#translate(top, size, true), size, value);
+    this.setGpr(Register.esp, 4, top);
+  }
+
+  pop(size: number): Value {
+    const top = this.gpr(Register.esp, 4);
+    const value = this.#load(this.#translate(top, size, false), size);
+    this.setGpr(Register.esp, 4, this.add(top, this.imm(size)));
+    return value;
+  }
+
+  popFrame(size: number): Value {
+    const frame = this.gpr(Register.ebp, 4);
+    const value = this.#load(this.#translate(frame, size, false), size);
+    this.setGpr(Register.esp, 4, this.add(frame, this.imm(size)));
+    return value;
+  }
+
+  // ── arithmetic ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  imm(value: number): Value { return this.#f.i32(value); }
+
+  #do(name: OperatorName, a: Value, b: Value): Value {
+    if (b.constant === 0 && neutralZero.has(name)) return a;
+    if (a.constant === 0 && neutralZeroLeft.has(name)) return b;
+    if (a.constant !== undefined && b.constant !== undefined) {
+      const fold = folds[name];
+      if (fold) return this.#f.i32(fold(a.constant, b.constant));
+    }
+    return this.#f.do(name, a, b);
+  }
+
+  add(a: Value, b: Value): Value { return this.#do('i32.add', a, b); }
+  sub(a: Value, b: Value): Value { return this.#do('i32.sub', a, b); }
+  mul(a: Value, b: Value): Value { return this.#do('i32.mul', a, b); }
+  and(a: Value, b: Value): Value { return this.#do('i32.and', a, b); }
+  or(a: Value, b: Value): Value { return this.#do('i32.or', a, b); }
+  xor(a: Value, b: Value): Value { return this.#do('i32.xor', a, b); }
+  shl(a: Value, count: Value): Value { return this.#do('i32.shl', a, count); }
+  shr(a: Value, count: Value): Value { return this.#do('i32.shr_u', a, count); }
+  sar(a: Value, count: Value): Value { return this.#do('i32.shr_s', a, count); }
+  rotl(a: Value, count: Value): Value { return this.#do('i32.rotl', a, count); }
+  clz(a: Value): Value { return this.#f.do('i32.clz', a); }
+  ctz(a: Value): Value { return this.#f.do('i32.ctz', a); }
+  popcount(a: Value): Value { return this.#f.do('i32.popcnt', a); }
+  signExtend8(a: Value): Value { return this.#f.do('i32.extend8_s', a); }
+  signExtend16(a: Value): Value { return this.#f.do('i32.extend16_s', a); }
+  eq(a: Value, b: Value): Value { return this.#do('i32.eq', a, b); }
+  ne(a: Value, b: Value): Value { return this.#do('i32.ne', a, b); }
+  lessUnsigned(a: Value, b: Value): Value { return this.#do('i32.lt_u', a, b); }
+  isZero(a: Value): Value {
+    return a.origin?.name === 'i32.sub' ? this.#f.do('i32.eq', ...a.origin.args) : this.#f.do('i32.eqz', a);
+  }
+
+  lessSigned(a: Value, b: Value): Value { return this.#signOfSubtraction(a, b) ?? this.#do('i32.lt_s', a, b); }
+
+  /** SF != OF right after a 32-bit subtraction is one signed comparison of its operands. */
+  #signOfSubtraction(a: Value, b: Value): Value | undefined {
+    const { zero, addend, sum } = this.#flags;
+    if (!zero || !addend || !sum || b.constant !== 0 || a.origin?.name !== 'i32.xor') return undefined;
+    if (zero.origin?.name !== 'i32.sub' || zero.origin.args[0] !== sum || zero.origin.args[1] !== addend || a.origin.args[0] !== zero) return undefined;
+    return this.#f.do('i32.lt_s', sum, addend);
+  }
+
+  select(condition: Value, yes: Value, no: Value): Value { return this.#f.select(condition, yes, no); }
+
+  #mulHigh(a: Value, b: Value, extend: 'i64.extend_i32_s' | 'i64.extend_i32_u'): Value {
+    const f = this.#f;
+    return f.do('i32.wrap_i64', f.do('i64.shr_u', f.do('i64.mul', f.do(extend, a), f.do(extend, b)), f.i64(32)));
+  }
+  mulHighSigned(a: Value, b: Value): Value { return this.#mulHigh(a, b, 'i64.extend_i32_s'); }
+  mulHighUnsigned(a: Value, b: Value): Value { return this.#mulHigh(a, b, 'i64.extend_i32_u'); }
+
+  /** Divisions that would fault leave, and fault elsewhere. */
+  #divide(high: Value, low: Value, divisor: Value, signed: boolean): { quotient: Value; remainder: Value } {
+    const f = this.#f;
+    const dividend = f.do('i64.or', f.do('i64.shl', f.do('i64.extend_i32_u', high), f.i64(32)), f.do('i64.extend_i32_u', low));
+    const by = f.do(signed ? 'i64.extend_i32_s' : 'i64.extend_i32_u', divisor);
+    this.#leaveBefore(f.do('i32.eqz', divisor));
+    if (signed) {
+      // the one quotient that WebAssembly traps on, and its neighbours
+      this.#leaveBefore(f.do('i32.and', f.do('i32.eq', divisor, f.i32(-1)), f.do('i32.eq', high, f.i32(1 << 31))));
+    } else this.#leaveBefore(f.do('i32.ge_u', high, divisor));
+    const quotient = f.do(signed ? 'i64.div_s' : 'i64.div_u', dividend, by);
+    const narrow = f.do('i32.wrap_i64', quotient);
+    if (signed) this.#leaveBefore(f.do('i64.ne', f.do('i64.extend_i32_s', narrow), quotient));
+    const remainder = f.do('i32.wrap_i64', f.do('i64.sub', dividend, f.do('i64.mul', quotient, by)));
+    return { quotient: narrow, remainder };
+  }
+  divideUnsigned(high: Value, low: Value, divisor: Value): { quotient: Value; remainder: Value } {
+    return this.#divide(high, low, divisor, false);
+  }
+  divideSigned(high: Value, low: Value, divisor: Value): { quotient: Value; remainder: Value } {
+    return this.#divide(high, low, divisor, true);
+  }
+
+  // ── flags ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #flag(name: FlagName): Value { return (this.#flags[name] ??= this.#getMirror(FlagIndex[name])); }
+  zeroWord(): Value { return this.#flag('zero'); }
+  signWord(): Value { return this.#flag('sign'); }
+  addend(): Value { return this.#flag('addend'); }
+  sum(): Value { return this.#flag('sum'); }
+
+  #setFlag(name: FlagName, value: Value): void {
+    this.#flags[name] = value;
+    this.#setMirror(FlagIndex[name], value);
+  }
+
+  setFlags(zero: Value, sign: Value, addend: Value, sum: Value): void {
+    this.#setFlag('zero', zero);
+    this.#setFlag('sign', sign);
+    this.setCarries(addend, sum);
+  }
+
+  setCarries(addend: Value, sum: Value): void {
+    this.#setFlag('addend', addend);
+    this.#setFlag('sum', sum);
+  }
+
+  eflags(): Value { return this.#state(State.eflags); }
+  setEflags(value: Value): void { this.#f.store('i32.store', this.#f.i32(0), value, State.eflags); }
+
+  when(condition: Value, then: () => void, otherwise?: () => void): void {
+    const flags = { ...this.#flags };
+    const part = (body: (() => void) | undefined) => () => {
+      this.#flags = { ...flags };
+      body?.();
+    };
+    this.#f.when(condition, part(then), otherwise && part(otherwise));
+    // what a part set is not known to be so afterwards
+    this.#flags = {};
+  }
+
+  // ── control ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  next(): Value { return this.eipOf(this.#at + this.#insn.length); }
+  target(): Value { return this.eipOf(this.#at + this.#insn.length + this.#insn.immediate); }
+
+  jump(target: Value): void {
+    this.terminator = this.#insn.definition.branches ? { kind: 'jump' } : { kind: 'indirect', eip: target };
+  }
+
+  branch(condition: Value, commit?: () => void): void {
+    this.terminator = { kind: 'branch', condition };
+    commit?.();
+  }
+
+  call(target: Value): void {
+    this.push(this.next(), 4);
+    this.jump(target);
+  }
+
+  ret(extra: Value): void {
+    const top = this.gpr(Register.esp, 4);
+    const to = this.#load(this.#translate(top, 4, false), 4);
+    this.setGpr(Register.esp, 4, this.add(this.add(top, this.imm(4)), extra));
+    this.terminator = { kind: 'indirect', eip: to };
+  }
+
+  raise(): void {
+    this.#leaveBefore(this.imm(1));
+  }
+}
+
+const neutralZero = new Set<OperatorName>(['i32.add', 'i32.sub', 'i32.or', 'i32.xor', 'i32.shl', 'i32.shr_u', 'i32.shr_s', 'i32.rotl']);
+const neutralZeroLeft = new Set<OperatorName>(['i32.add', 'i32.or', 'i32.xor']);
+const folds: { readonly [name in OperatorName]?: (a: number, b: number) => number } = {
+  'i32.add': (a, b) => a + b, 'i32.sub': (a, b) => a - b, 'i32.and': (a, b) => a & b, 'i32.or': (a, b) => a | b, 'i32.xor': (a, b) => a ^ b,
+  'i32.shl': (a, b) => a << b, 'i32.shr_u': (a, b) => a >>> b, 'i32.shr_s': (a, b) => a >> b,
+  'i32.eq': (a, b) => Number(a === b), 'i32.ne': (a, b) => Number(a !== b), 'i32.lt_u': (a, b) => Number(a >>> 0 < b >>> 0), 'i32.lt_s': (a, b) => Number(a < b),
+};
