@@ -14,6 +14,8 @@ const wasmPage = 0x10000;
 export interface MachineOptions extends ProcessorOptions {
   /** 'auto' by default. */
   engine?: EngineName;
+  /** With engine 'jit': how often a slice of execution must end at an address before that becomes the entry of a region. */
+  hotAfter?: number;
 }
 
 /**

@@ -19,7 +19,7 @@ const addressEnd = 2 ** 36;
 const highestSelector = 0xffff;
 const rplMask = 3;
 const noSelector = -1;
-const engines: readonly unknown[] = ['reference', 'interpreter', 'auto', undefined];
+const engines: readonly unknown[] = ['reference', 'interpreter', 'jit', 'auto', undefined];
 const makers: readonly unknown[] = ['intel', 'amd', undefined];
 const promisable = Object.values(Feature).reduce((all, bit) => all | bit, 0);
 
@@ -76,7 +76,7 @@ export function checkOptions(options: ProcessorOptions & { readonly engine?: unk
   const { physicalBytes, exitSelector, ports, devices, cpuid, undefinedResults, timestampCounter, engine } = options;
   if (!Number.isInteger(physicalBytes) || physicalBytes <= 0 || physicalBytes % pageSize !== 0 || physicalBytes > mostBytes)
     wrong(`physicalBytes is ${physicalBytes}: a positive multiple of ${pageSize}, up to ${mostBytes}, is wanted`);
-  if (!engines.includes(engine)) wrong(`engine is ${String(engine)}: 'reference', 'interpreter' or 'auto' is wanted`);
+  if (!engines.includes(engine)) wrong(`engine is ${String(engine)}: 'reference', 'interpreter', 'jit' or 'auto' is wanted`);
   if (!makers.includes(undefinedResults)) wrong(`undefinedResults is 'intel' or 'amd', not ${String(undefinedResults)}`);
   if (exitSelector !== undefined && exitSelector !== noSelector && (!Number.isInteger(exitSelector) || exitSelector < 0 || exitSelector > highestSelector || (exitSelector & rplMask) !== 0))
     wrong(`exitSelector is ${hex(exitSelector)}: a selector of 16 bits is wanted, its privilege level (bits 0 and 1) left 0, or none`);

@@ -72,7 +72,8 @@ export class InterpreterEngine implements Engine {
   /** Instructions the reference engine executed for us; for statistics. */
   stepped = 0;
 
-  constructor(cpu: Processor, withJit = false) {
+  /** @param hotAfter undefined for the interpreter alone; see Jit */
+  constructor(cpu: Processor, hotAfter?: number) {
     const { generated, module } = moduleFor(cpu.memory.buffer.byteLength / wasmPage, cpu.undefinedResults);
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
@@ -87,7 +88,7 @@ export class InterpreterEngine implements Engine {
       },
     });
     this.#run = instance.exports['run'] as RunFunction;
-    this.jit = withJit ? new Jit(cpu, this.code, this.#operations, (unit) => this.#install(unit)) : undefined;
+    this.jit = hotAfter === undefined ? undefined : new Jit(cpu, this.code, this.#operations, (unit) => this.#install(unit), hotAfter);
     cpu.onCodeWrite = (physical, length) => {
       if (this.code.written(physical, length)) cpu.i32[ATTENTION] = 1;
     };

@@ -21,17 +21,19 @@ import { discover, flatBit } from './discover.js';
 const pageSize = 0x1000;
 const pageMask = 0xfff;
 const wasmPage = 0x10000;
-/** Slices that must have ended at an address before it is compiled. */
-const threshold = 2;
+/** Slices that must have ended at an address before it is compiled, unless somebody says otherwise. */
+export const defaultHotAfter = 2;
 /** Addresses remembered before counting starts anew. */
 const maxCounted = 4096;
 
 /** Counters for the owner's statistics. */
 export interface JitStatistics {
-  regions: number;
+  compiled: number;
   /** Regions that have gone: their code changed, or there was no room. */
   dropped: number;
+  /** Size of their modules. */
   bytes: number;
+  /** Time spent on compiling them, apart from what the host does in the background. */
   milliseconds: number;
 }
 
@@ -50,17 +52,19 @@ function haveTailCalls(): boolean {
 
 /** The regions of a machine. */
 export class Jit {
-  readonly stats: JitStatistics = { regions: 0, dropped: 0, bytes: 0, milliseconds: 0 };
+  readonly stats: JitStatistics = { compiled: 0, dropped: 0, bytes: 0, milliseconds: 0 };
   readonly #cpu: Processor;
   readonly #code: CodeCache;
   readonly #table: WebAssembly.Table;
   readonly #install: (unit: Unit) => boolean;
+  readonly #hotAfter: number;
   readonly #decoder: Decoder;
   /** Record → slices that ended there; negative for what cannot be compiled. */
   readonly #counts = new Map<number, number>();
   readonly #free = Array.from({ length: tableSize - firstPlace.region }, (_, i) => tableSize - 1 - i);
 
-  constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean) {
+  constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean, hotAfter: number) {
+    this.#hotAfter = hotAfter;
     this.#cpu = cpu;
     this.#code = code;
     this.#table = table;
@@ -87,7 +91,7 @@ export class Jit {
     const count = (this.#counts.get(found.record) ?? 0) + 1;
     if (this.#counts.size >= maxCounted) this.#counts.clear();
     this.#counts.set(found.record, count);
-    if (count === threshold && this.#free.length > 0) this.#compile(found, linear & pageMask);
+    if (count === this.#hotAfter && this.#free.length > 0) this.#compile(found, linear & pageMask);
   }
 
   #compile({ page, record }: NonNullable<ReturnType<CodeCache['find']>>, entry: number): void {
@@ -111,7 +115,7 @@ export class Jit {
     const module = new WebAssembly.Module(code);
     new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
     this.#code.installRegion(page, record, place, blocks);
-    this.stats.regions++;
+    this.stats.compiled++;
     this.stats.bytes += code.length;
     this.stats.milliseconds += performance.now() - started;
   }
