@@ -213,8 +213,9 @@ const pseudo: readonly ((out: Output) => void)[] = [
 ];
 
 /**
- * The record's run has been taken out of the budget; the region counts for itself. When it has done nothing, the budget is
- * what it was: then one instruction is executed otherwise. Else it has left an EIP.
+ * A region begins here. It counts for itself, so the record's run goes back into the budget. When it comes back with the
+ * budget as it was, it could not even begin: then one instruction is executed otherwise. Else it has left an EIP, and
+ * where that has a region, too, it is called at once.
  */
 function callRegion(out: Output): void {
   const addRemaining = (op: number): void => {
@@ -226,6 +227,9 @@ function callRegion(out: Output): void {
   };
   addRemaining(Op.i32Add);
   spill(out);
+  out.op(Op.loop, noResult);
+  out.level++;
+  const again = out.level;
   out.get(Local.pageBase);
   out.constant(0);
   out.constant(0);
@@ -243,14 +247,36 @@ function callRegion(out: Output): void {
   out.get(Local.budget);
   out.op(Op.i32Eq, Op.if, noResult);
   out.level++;
+  reload(out);
   addRemaining(Op.i32Sub);
   out.branch(Op.br, Label.step);
   out.level--;
   out.op(Op.end);
+  out.reload(Local.budget, State.budget);
+  out.reload(Local.eip, State.eip);
+  findRecord(out, (record) => {
+    out.get(record);
+    out.memory(Op.i32Load16u, Field.handler);
+    out.constant(Handler.region);
+    out.op(Op.i32Eq);
+    out.get(Local.budget);
+    out.get(record);
+    out.memory(Op.i32Load16u, Field.remaining);
+    out.op(Op.i32GeS, Op.i32And, Op.if, noResult);
+    out.level++;
+    out.get(record);
+    out.set(Local.record);
+    out.get(Local.eip);
+    out.constant(~pageMask);
+    out.op(Op.i32And);
+    out.set(Local.pageBase);
+    out.branch(Op.br, again);
+    out.level--;
+    out.op(Op.end);
+  });
+  out.level--;
+  out.op(Op.end);
   reload(out);
-  out.constant(0);
-  out.memory(Op.i32Load, State.eip);
-  out.set(Local.eip);
   out.branch(Op.br, Label.lookup);
 }
 

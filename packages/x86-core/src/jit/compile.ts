@@ -1,9 +1,7 @@
 /*
  * From blocks to a WebAssembly module with one function: a region.
  */
-import { Handler } from '../interpreter/generate.js';
-import { Field } from '../interpreter/record.js';
-import { Layout, State } from '../state.js';
+import { State } from '../state.js';
 import { encodeModule, ValueType } from '../wasm/encoder.js';
 import { FunctionBuilder, type Value } from '../wasm/function-builder.js';
 import { tableSize } from '../operations/operation.js';
@@ -16,15 +14,11 @@ export interface CompileContext extends Omit<RegionContext, 'operationType'> {
   readonly memoryPages: number;
   /** The base of the tables that accesses at this privilege are looked up in (State.tlbRead). */
   readonly readTable: number;
-  readonly place: number;
-  /** May a function end in a call? */
-  readonly tailCalls: boolean;
 }
 
 /** Behind the function's own type. */
 const operationType = 1;
 const { i32 } = ValueType;
-const pageMask = 0xfff;
 
 /**
  * Compile a region. The function takes the page's linear address, and returns with State.eip on the next instruction. It may
@@ -34,10 +28,9 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
   const f = new FunctionBuilder(['i32', 'i32', 'i32'], ['i32']);
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
   f.when(f.do('i32.ne', state(State.tlbRead), f.i32(context.readTable)), () => f.leave(f.i32(0)));
-  const before = f.variable(state(State.budget));
   const b = new RegionBuilder(f, f.parameter(0), { ...context, operationType });
   const terminal = f.variable(f.i32(0));
-  const eip = b.frame(() => emitStructured(blocks.map(successorsOf), {
+  b.frame(() => emitStructured(blocks.map(successorsOf), {
     loop: (body) => f.loop(body),
     block: (body) => { f.block([], (exit) => body(() => exit())); },
     code: (node, goTo) => {
@@ -66,26 +59,11 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
       }
     },
   }));
-  // without progress this region would call itself again and again
-  if (context.tailCalls) f.when(f.do('i32.ne', before.get(), state(State.budget)), () => goOn(f, eip, context.user));
   f.leave(f.i32(0));
   return encodeModule({
-    memoryPages: context.memoryPages, imports: [], functions: [f.finish('')], types: [{ parameters: [i32, i32, i32], results: [i32] }],
-    table: { size: tableSize, offset: context.place, elements: [0] },
-  });
-}
-
-/** Where another region begins at the EIP that this one has left, go on there. */
-function goOn(f: FunctionBuilder, eip: Value, user: boolean): void {
-  const tables = user ? Layout.codeUser : Layout.codeSupervisor;
-  const table = f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', eip, f.i32(12)), f.i32(2)), tables);
-  f.when(table, () => {
-    const offset = f.do('i32.shl', f.do('i32.and', eip, f.i32(pageMask)), f.i32(2));
-    const record = f.load('i32.load', f.do('i32.add', table, offset));
-    f.when(record, () => f.when(f.do('i32.eq', f.load('i32.load16_u', record, Field.handler), f.i32(Handler.region)), () => {
-      const place = f.do('i32.or', f.load('i32.load8_u', record, Field.bytes), f.do('i32.shl', f.load('i32.load8_u', record, Field.guard), f.i32(8)));
-      f.tailCallIndirect(operationType, place, f.do('i32.and', eip, f.i32(~pageMask)), f.i32(0), f.i32(0));
-    }));
+    memoryPages: context.memoryPages, imports: [], functions: [f.finish('region')], types: [{ parameters: [i32, i32, i32], results: [i32] }],
+    // a module that imports a table has its own copy of it in some hosts: only those that call operations do
+    ...(b.callsOperations && { table: { size: tableSize, offset: 0, elements: [] } }),
   });
 }
 

@@ -13,8 +13,6 @@ import { Field } from '../interpreter/record.js';
 import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
-import { encodeModule } from '../wasm/encoder.js';
-import { FunctionBuilder } from '../wasm/function-builder.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
 
@@ -22,7 +20,7 @@ const pageSize = 0x1000;
 const pageMask = 0xfff;
 const wasmPage = 0x10000;
 /** Slices that must have ended at an address before it is compiled, unless somebody says otherwise. */
-export const defaultHotAfter = 2;
+export const defaultHotAfter = 12;
 /** Addresses remembered before counting starts anew. */
 const maxCounted = 4096;
 
@@ -35,19 +33,6 @@ export interface JitStatistics {
   bytes: number;
   /** Time spent on compiling them, apart from what the host does in the background. */
   milliseconds: number;
-}
-
-let tailCalls: boolean | undefined;
-
-/** Does the host know the tail-call extension? */
-function haveTailCalls(): boolean {
-  if (tailCalls === undefined) {
-    const f = new FunctionBuilder([], ['i32']);
-    f.tailCallIndirect(0, f.i32(0));
-    const table = { size: 0, offset: 0, elements: [] };
-    tailCalls = WebAssembly.validate(encodeModule({ memoryPages: 1, imports: [], functions: [f.finish('')], table }));
-  }
-  return tailCalls;
 }
 
 /** The regions of a machine. */
@@ -109,11 +94,12 @@ export class Jit {
     const code = compileRegion(blocks, {
       isFlat: (segment) => (page.mode & flatBit(segment)) !== 0,
       user: cpu.i32[State.cpl >> 2] === 3, readTable: cpu.i32[State.tlbRead >> 2]!,
-      undefinedResults: cpu.undefinedResults, features: cpu.features, place, tailCalls: haveTailCalls(),
+      undefinedResults: cpu.undefinedResults, features: cpu.features,
       memoryPages: cpu.memory.buffer.byteLength / wasmPage,
     });
     const module = new WebAssembly.Module(code);
-    new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
+    this.#table.set(place, exports['region'] as () => number);
     this.#code.installRegion(page, record, place, blocks);
     this.stats.compiled++;
     this.stats.bytes += code.length;

@@ -68,6 +68,8 @@ export class RegionBuilder implements Builder<Value> {
   #host: Value | undefined;
   #offset: Value | undefined;
   #flags: { [name in FlagName]?: Value } = {};
+  /** Some instruction is a call of an operation. */
+  callsOperations = false;
   /** Set by the instruction that ends a block. */
   terminator: Terminator | undefined;
 
@@ -153,6 +155,7 @@ export class RegionBuilder implements Builder<Value> {
   // ── operations of coprocessors ──────────────────────────────────────────────────────────────────────────────────
 
   #call({ operation, register, operand }: Call): void {
+    this.callsOperations = true;
     const f = this.#f;
     const { guard, flags, pointers, index } = operation;
     const insn = this.#insn;

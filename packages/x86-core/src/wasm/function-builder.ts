@@ -358,14 +358,6 @@ export class FunctionBuilder {
     });
   }
 
-  /** Return what a function of the table returns, without coming back here. (The tail-call extension.) */
-  tailCallIndirect(type: number, place: Value, ...args: readonly Value[]): void {
-    this.#action([...args, place], (out) => {
-      out.indexed(Op.returnCallIndirect, type);
-      out.code.byte(0);
-    });
-  }
-
   /** Call another function of the module. */
   call(callee: Callable, ...args: readonly Value[]): Value[] {
     const values = callee.results.map((type): Value => ({ type, compute: () => undefined, uses: 1, local: -1 }));
