@@ -9,7 +9,7 @@ import { copyInstruction, type Instruction, Repeat, SlotKind } from '../instruct
 import { Mode, SegmentRegister } from '../state.js';
 
 const pageSize = 0x1000;
-const maxInstructions = 250;
+const maxInstructions = 200;
 
 /** A straight piece of code within a region. */
 export interface Block {

@@ -20,7 +20,7 @@ const pageSize = 0x1000;
 const pageMask = 0xfff;
 const wasmPage = 0x10000;
 /** Slices that must have ended at an address before it is compiled, unless somebody says otherwise. */
-export const defaultHotAfter = 12;
+export const defaultHotAfter = 32;
 /** Addresses remembered before counting starts anew. */
 const maxCounted = 4096;
 

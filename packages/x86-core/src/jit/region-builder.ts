@@ -29,6 +29,12 @@ const FlagIndex = { zero: 8, sign: 9, addend: 10, sum: 11 } as const;
 const budgetIndex = 12;
 type FlagName = keyof typeof FlagIndex;
 
+/** Where a known exit goes, as one number: the place as an offset from the region's page, and instructions charged but not executed. */
+const restShift = 20;
+function packExit(offset: number, rest: number): number {
+  return (rest << restShift) | (offset & ((1 << restShift) - 1));
+}
+
 /** How an instruction that ends a block goes on. */
 export type Terminator =
   | { kind: 'branch'; condition: Value }
@@ -59,8 +65,9 @@ export class RegionBuilder implements Builder<Value> {
   readonly #mirrors: Variable[];
   readonly #read = new Set<number>();
   readonly #written = new Set<number>();
-  /** Leaves the region for an EIP. */
-  #leave: (eip: Value) => void = () => undefined;
+  /** Leave the region for an EIP, and for a known place: see packExit(). */
+  #leaveDynamic: (eip: Value) => void = () => undefined;
+  #leaveKnown: (packed: Value) => void = () => undefined;
   #insn!: Instruction;
   /** Offset in the page, and instructions of the block from this one on. */
   #at = 0;
@@ -90,9 +97,16 @@ export class RegionBuilder implements Builder<Value> {
     mirrored.forEach((address, i) => f.ifNeeded(() => this.#read.has(i) || this.#written.has(i), () => {
       this.#mirrors[i]!.set(f.load('i32.load', f.i32(0), address));
     }));
-    const [eip] = f.block(['i32'], (exit) => {
-      this.#leave = exit;
-      body();
+    const [eip] = f.block(['i32'], (leave) => {
+      this.#leaveDynamic = leave;
+      const [packed] = f.block(['i32'], (known) => {
+        this.#leaveKnown = known;
+        body();
+      });
+      const budget = this.#mirrors[budgetIndex]!;
+      budget.set(f.do('i32.add', budget.get(), f.do('i32.shr_u', packed!, f.i32(restShift))));
+      const offset = f.do('i32.shr_s', f.do('i32.shl', packed!, f.i32(32 - restShift)), f.i32(32 - restShift));
+      leave(f.do('i32.add', this.#pageBase, offset));
     });
     f.store('i32.store', f.i32(0), eip!, State.eip);
     mirrored.forEach((address, i) => f.ifNeeded(() => this.#written.has(i), () => {
@@ -114,15 +128,18 @@ export class RegionBuilder implements Builder<Value> {
   eipOf(offset: number): Value { return this.#f.do('i32.add', this.#pageBase, this.#f.i32(offset)); }
 
   /** Leave for a known place in the page (or beside it). */
-  leaveTo(offset: number): void { this.#leave(this.eipOf(offset)); }
-  leaveAt(eip: Value): void { this.#leave(eip); }
+  leaveTo(offset: number): void {
+    if (Math.abs(offset) < 1 << (restShift - 1)) this.#leaveKnown(this.#f.i32(packExit(offset, 0)));
+    else this.leaveAt(this.eipOf(offset));
+  }
+  leaveAt(eip: Value): void { this.#leaveDynamic(eip); }
 
   /** Take a block's instructions out of the budget, or leave before it. */
   charge(offset: number, count: number): void {
     const f = this.#f;
     const left = f.do('i32.sub', this.#getMirror(budgetIndex), f.i32(count));
-    f.when(f.do('i32.lt_s', left, f.i32(0)), () => this.leaveTo(offset));
     this.#setMirror(budgetIndex, left);
+    f.when(f.do('i32.lt_s', left, f.i32(0)), () => this.#leaveKnown(f.i32(packExit(offset, count))));
   }
 
   /** A block begins: nothing is known of the flags. */
@@ -145,11 +162,7 @@ export class RegionBuilder implements Builder<Value> {
 
   /** Leave before this instruction, with its part of the block given back. */
   #leaveBefore(condition: Value): void {
-    this.#f.when(condition, () => {
-      const f = this.#f;
-      this.#setMirror(budgetIndex, f.do('i32.add', this.#getMirror(budgetIndex), f.i32(this.#rest)));
-      this.leaveTo(this.#at);
-    });
+    this.#f.when(condition, () => this.#leaveKnown(this.#f.i32(packExit(this.#at, this.#rest))));
   }
 
   // ── operations of coprocessors ──────────────────────────────────────────────────────────────────────────────────
