@@ -42,20 +42,21 @@ export interface CodePage {
   readonly chunks: Uint32Array;
   /** Pages whose last instruction ends in this one. */
   readonly crossedFrom: Set<CodePage>;
-  /** Places of its regions in the table of functions. */
-  readonly regions: number[];
+  /** Places of the regions with code of this page in the table of functions. */
+  readonly regions: Set<number>;
 }
 
 /** All decoded code of a machine. */
 export class CodeCache {
   readonly #cpu: Processor;
   readonly #generated: GeneratedInterpreter;
-  /** Called with the places of regions whose code is gone. */
-  onRegionsGone: (places: readonly number[]) => void = () => undefined;
+  /** Called when the code of a page goes. */
+  onPageGone: (page: CodePage) => void = () => undefined;
   readonly #install: (unit: Unit) => boolean;
   readonly #decoder: Decoder;
   readonly #insn = newInstruction();
   readonly #pages = new Map<number, CodePage>();
+  readonly #byTable = new Map<number, CodePage>();
   readonly #window = new Uint8Array(16);
   #top: number = Layout.arena;
   /** Counters for the owner's statistics. */
@@ -91,21 +92,19 @@ export class CodeCache {
   find(linear: number): { page: CodePage; record: number } | undefined {
     const { i32 } = this.#cpu;
     const table = i32[(i32[State.codeTable >> 2]! >> 2) + (linear >>> 12)]!;
-    const record = table === 0 ? 0 : i32[(table >> 2) + (linear & pageMask)]!;
-    if (record === 0) return undefined;
-    for (const page of this.#pages.values()) if (page.table === table) return { page, record };
-    return undefined;
+    const page = this.#byTable.get(table);
+    const record = page === undefined ? 0 : i32[(table >> 2) + (linear & pageMask)]!;
+    return page === undefined || record === 0 ? undefined : { page, record };
   }
 
-  /** Have a region called where a record is. Its code, `spans` in the page, is watched from now on. */
-  installRegion(page: CodePage, record: number, place: number, spans: readonly { start: number; end: number }[]): void {
-    const { u8, u16 } = this.#cpu;
-    for (const { start, end } of spans) this.#mark(page, start, end);
-    page.regions.push(place);
-    u16[(record + Field.handler) >> 1] = Handler.region;
-    u8[record + Field.bytes] = place & 0xff;
-    u8[record + Field.guard] = place >> 8;
+  /** The page that a virtual page (by number) has decoded code of. */
+  pageOf(virtualPage: number): CodePage | undefined {
+    const { i32 } = this.#cpu;
+    return this.#byTable.get(i32[(i32[State.codeTable >> 2]! >> 2) + virtualPage]!);
   }
+
+  /** Notice from now on when these bytes of a page change. */
+  watch(page: CodePage, start: number, end: number): void { this.#mark(page, start, end); }
 
   /** Point the virtual page's code entry at the page it maps to, after a fetch from it has worked. */
   install(linear: number): void {
@@ -126,11 +125,12 @@ export class CodeCache {
     if (page === undefined) {
       this.#makeRoom(tableSize);
       page = {
-        physicalPage, mode, table: this.#top, chunks: new Uint32Array(chunkWords), crossedFrom: new Set(), regions: [],
+        physicalPage, mode, table: this.#top, chunks: new Uint32Array(chunkWords), crossedFrom: new Set(), regions: new Set(),
       };
       cpu.i32.fill(0, this.#top >> 2, (this.#top + tableSize) >> 2);
       this.#top += tableSize;
       this.#pages.set(key, page);
+      this.#byTable.set(page.table, page);
     }
     if (cpu.codePages[physicalPage] === 0) {
       cpu.codePages[physicalPage] = 1;
@@ -142,8 +142,9 @@ export class CodeCache {
   /** When the arena is full, everything goes: what is still needed is decoded again sooner than it could be sorted out. */
   #makeRoom(bytes: number): void {
     if (this.#top + bytes <= Layout.physical) return;
-    for (const page of this.#pages.values()) this.onRegionsGone(page.regions.splice(0));
+    for (const page of this.#pages.values()) this.onPageGone(page);
     this.#pages.clear();
+    this.#byTable.clear();
     this.#cpu.codePages.fill(0);
     this.#cpu.mmu.flushAll(true);
     this.#top = Layout.arena;
@@ -186,7 +187,7 @@ export class CodeCache {
   #drop(page: CodePage): void {
     this.#cpu.i32.fill(0, page.table >> 2, (page.table + tableSize) >> 2);
     page.chunks.fill(0);
-    this.onRegionsGone(page.regions.splice(0));
+    this.onPageGone(page);
     this.stats.invalidations++;
     for (const other of page.crossedFrom) {
       page.crossedFrom.delete(other);

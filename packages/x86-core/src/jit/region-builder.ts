@@ -125,6 +125,9 @@ export class RegionBuilder implements Builder<Value> {
     this.#mirrors[index]!.set(value);
   }
 
+  /** How far an EIP is from the start of the entry's page. */
+  offsetOf(eip: Value): Value { return this.#f.do('i32.sub', eip, this.#pageBase); }
+
   eipOf(offset: number): Value { return this.#f.do('i32.add', this.#pageBase, this.#f.i32(offset)); }
 
   /** Leave for a known place in the page (or beside it). */
