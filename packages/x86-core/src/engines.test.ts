@@ -10,7 +10,7 @@ const many = Number(process.env['LGUEST_FUZZ'] ?? 0);
 /** The usual seeds are always the same; with LGUEST_FUZZ they are new each time. */
 const first = many > 0 ? Date.now() & 0x3fff_ffff : 1;
 
-it('on every state, memory and exit, wherever the budget ends', () => {
-  const duel = new Duel('reference', 'interpreter');
+it.each(['interpreter', 'jit'] as const)('reference and %s agree on every state, memory and exit, wherever the budget ends', (engine) => {
+  const duel = new Duel('reference', engine);
   for (let seed = first; seed < first + (many || usual); seed++) expect(duel.fight(seed)).toBeUndefined();
-}, 10_000 + many * 100);
+}, 60_000 + many * 100);

@@ -310,7 +310,7 @@ describe('options', () => {
     ['half a page', { physicalBytes: 0x1800 }, /^physicalBytes is 6144/],
     ['NaN bytes', { physicalBytes: Number.NaN }, /^physicalBytes is NaN/],
     ['more than there can be', { physicalBytes: 2 ** 32 }, /^physicalBytes is 4294967296: .*up to/],
-    ['an engine nobody knows', { engine: 'jit' }, /^engine is jit: 'reference', 'interpreter' or 'auto' is wanted/],
+    ['an engine nobody knows', { engine: 'quantum' }, /^engine is quantum: 'reference', 'interpreter', 'jit' or 'auto' is wanted/],
     ['a maker nobody knows', { undefinedResults: 'via' }, /^undefinedResults is 'intel' or 'amd', not via/],
     ['a wide selector', { exitSelector: 0x1_0000 }, /^exitSelector is 0x10000/],
     ['a selector with a level', { exitSelector: 0x53 }, /^exitSelector is 0x53: .*bits 0 and 1/],

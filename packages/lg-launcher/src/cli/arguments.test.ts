@@ -56,7 +56,7 @@ describe('lguest run', () => {
     [['run', '--memory', '1M'], 'out of range'],
     [['run', '--memory', '5000G'], 'out of range'],
     [['run', '--engine', 'jit'], 'reference, interpreter, auto'],
-    [['run', '--cpu', '8086'], '486, pentium, pentium3, default, sse2'],
+    [['run', '--cpu', '8086'], '486, pentium, i686, pentium3, default'],
     [['run', '--timeout', '-1'], 'above 0'],
     [['run', '--timeout', 'soon'], 'above 0'],
     [['run', '--blok', 'x'], 'unknown option'],

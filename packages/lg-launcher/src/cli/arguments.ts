@@ -144,7 +144,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     .option('--rng', 'an entropy device')
     .addOption(new Option('--cpu <model>', 'what CPUID says, and which instructions there are').choices(cpuNames).default('default'))
     .optionsGroup('How it runs:')
-    .addOption(new Option('--engine <engine>', 'how instructions are executed').choices(['reference', 'interpreter', 'auto']).default('auto'))
+    .addOption(new Option('--engine <engine>', 'how instructions are executed').choices(['reference', 'interpreter', 'jit', 'auto']).default('auto'))
     .option('--no-direct-traps', 'send system calls through the Host (to measure what that costs)')
     .option('--virtual-time', 'time passes with instructions; piped input is read first: the same input gives the same run')
     .optionsGroup('When it ends:')

@@ -21,7 +21,7 @@ export interface RunRequest {
   readonly blocks: readonly BlockRequest[];
   readonly rng: boolean;
   readonly cpu: CpuName;
-  readonly engine: 'reference' | 'interpreter' | 'auto';
+  readonly engine: 'reference' | 'interpreter' | 'jit' | 'auto';
   readonly directTraps: boolean;
   /** A file, or "-" for stderr. */
   readonly stats: string | undefined;

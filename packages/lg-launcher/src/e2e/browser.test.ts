@@ -71,6 +71,6 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
     expect(seen['text']).toMatch(/\$ echo hello-from-guest\r?\nhello-from-guest\r?\n/);
     expect(seen['text']).toMatch(/BENCH syscall \d+ ns/);
     expect(seen['exit']).toMatchObject({ reason: 'poweroff', status: 0 });
-    expect(seen['cpu']).toMatchObject({ engine: 'interpreter' });
+    expect(seen['cpu']).toMatchObject({ engine: 'jit' });
   }, PATIENCE_MS);
 });

@@ -35,7 +35,7 @@ export interface BootOptions {
   /** The CPU's model: what CPUID says, and which instructions there are. Default 'default', an i686 with x87. */
   readonly cpu?: CpuName;
   /** The CPU engine. Default 'auto'. */
-  readonly engine?: 'reference' | 'interpreter' | 'auto';
+  readonly engine?: 'reference' | 'interpreter' | 'jit' | 'auto';
   /** False sends system calls through the Host, to measure what that costs. */
   readonly directTraps?: boolean;
   /** Time made of the Guest's work instead of the wall clock. */
