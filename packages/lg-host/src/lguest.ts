@@ -8,7 +8,7 @@
  */
 import { Timer, type TimerQueue } from '@lguest/hrtimer';
 import { FramePool, ShadowPageTables } from '@lguest/mmu-shadow';
-import { type Cpu, Cr0, Cr4, type Machine, Register, SegmentRegister } from '@lguest/x86-core';
+import { type Cpu, Cr0, Cr4, Feature, type Machine, Register, SegmentRegister } from '@lguest/x86-core';
 import { SWITCHER_ADDRESS } from './abi/address-space.js';
 import {
   FLAT_GUEST_CODE, FLAT_GUEST_DATA, FIRST_EXTERNAL_VECTOR, GUEST_KERNEL_CS, GUEST_KERNEL_DS, GUEST_START_EFLAGS,
@@ -299,7 +299,8 @@ function setStartState(cpu: Cpu, switcher: SwitcherPage, entry: number): void {
   // A Linux Host's settings: write protection holds for the kernel too, programs may ask for alignment checks, FXSAVE
   // knows all of its state, and SSE's exceptions are exceptions.
   cpu.cr0 = Cr0.pe | Cr0.mp | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.pg;
-  cpu.cr4 |= Cr4.osfxsr | Cr4.osxmmexcpt;
+  const { features } = cpu.processor;
+  cpu.cr4 |= (features & Feature.fxsr ? Cr4.osfxsr : 0) | (features & Feature.sse ? Cr4.osxmmexcpt : 0);
   cpu.cr2 = 0;
   const data = flatSegment(GUEST_KERNEL_DS, FLAT_GUEST_DATA);
   cpu.setSegment(SegmentRegister.cs, flatSegment(GUEST_KERNEL_CS, FLAT_GUEST_CODE));
