@@ -4,7 +4,7 @@
  * Rights are kept per page. A page gets memory when it is first touched: the CPU faults, touch() gives it a frame of
  * zeros. The tables of the CPU (descriptors, interrupts) lie in one page at the top that only ring 0 may see.
  */
-import { Cr4, ExtendedFeature, type Machine } from '../../src/index.js';
+import { Cr4, ExtendedFeature, Feature, type Machine } from '../../src/index.js';
 import { eferNxe } from '../../src/paging.js';
 import { State } from '../../src/state.js';
 import { CallError, Errno, Mapping } from './abi.js';
@@ -57,7 +57,7 @@ export class AddressSpace {
     this.#noExecute = ((cpuid.extended[1]?.edx ?? 0) & ExtendedFeature.nx) === 0 ? 0 : noExecute;
     if (this.#noExecute !== 0) i32[State.efer >> 2] = eferNxe;
     this.#enter(systemPage >>> pageShift, systemFrame, Pte.present | Pte.writable, this.#noExecute);
-    cpu.cr4 = Cr4.pae | Cr4.osfxsr | Cr4.osxmmexcpt;
+    cpu.cr4 = Cr4.pae | Cr4.osfxsr | ((cpu.processor.features & Feature.sse) === 0 ? 0 : Cr4.osxmmexcpt);
     cpu.cr3 = pointers;
   }
 
