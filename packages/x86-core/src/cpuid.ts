@@ -33,7 +33,11 @@ export const extendedBase = 0x8000_0000;
 
 const { fpu, de, pse, tsc, msr, pae, cx8, pge, cmov, mmx, fxsr, sse, sse2 } = Feature;
 
-const vendor = 'lguest in TS';
+/**
+ * Programs believe what a CPU says of itself only when they know its maker: glibc, for one, leaves SSE's rounding mode and
+ * exception flags alone on all others. The brand string tells whose it is.
+ */
+const vendor = 'GenuineIntel';
 const brand = 'lguest TypeScript CPU';
 
 /** Four characters as a little-endian word. */

@@ -34,14 +34,9 @@ interface Model {
   tunables: string;
 }
 
-/** The C library only believes CPUID's features when it knows the maker. */
-const knownMaker: CpuidModel = {
-  ...cpuidModels.default,
-  basic: cpuidModels.default.basic.map((leaf, i) => (i === 0 ? { ...leaf, ebx: 0x6874_7541, edx: 0x6974_6e65, ecx: 0x444d_4163 } : leaf)),
-};
 const models: readonly Model[] = [
   { name: 'i686', cpuid: cpuidModels.i686, tunables: 'glibc.cpu.hwcaps=-SSE2' },
-  { name: 'default', cpuid: knownMaker, tunables: 'glibc.cpu.hwcaps=-FMA,-AVX2' },
+  { name: 'default', cpuid: cpuidModels.default, tunables: 'glibc.cpu.hwcaps=-FMA,-AVX2' },
 ];
 const richest = models[models.length - 1]!;
 
