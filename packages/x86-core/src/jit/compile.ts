@@ -2,15 +2,15 @@
  * From blocks to a WebAssembly module with one function: a region.
  */
 import { State } from '../state.js';
-import { encodeModule, ValueType } from '../wasm/encoder.js';
-import { FunctionBuilder, type Value } from '../wasm/function-builder.js';
-import { tableSize } from '../operations/operation.js';
+import { encodeModule } from '../wasm/encoder.js';
+import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
+import { OperationBuilder } from '../operations/operation.js';
 import type { Block } from './discover.js';
 import { RegionBuilder, type RegionContext, type Terminator } from './region-builder.js';
 import { emitStructured } from './structure.js';
 
 /** What RegionContext has, and where the module goes. */
-export interface CompileContext extends Omit<RegionContext, 'operationType'> {
+export interface CompileContext extends RegionContext {
   readonly memoryPages: number;
   /** The base of the tables that accesses at this privilege are looked up in (State.tlbRead). */
   readonly readTable: number;
@@ -20,9 +20,6 @@ export interface CompileContext extends Omit<RegionContext, 'operationType'> {
   readonly otherPages: readonly { readonly index: number; readonly table: number }[];
 }
 
-/** Behind the function's own type. */
-const operationType = 1;
-const { i32 } = ValueType;
 const pageShift = 12;
 const pageNumberMask = 0xf_ffff;
 
@@ -31,7 +28,7 @@ const pageNumberMask = 0xf_ffff;
  * have executed none: then State.budget is what it was.
  */
 export function compileRegion(blocks: readonly Block[], context: CompileContext): Uint8Array<ArrayBuffer> {
-  const f = new FunctionBuilder(['i32', 'i32', 'i32'], ['i32']);
+  const f = new OperationBuilder();
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
   f.when(f.do('i32.ne', state(State.tlbRead), f.i32(context.readTable)), () => f.leave(f.i32(0)));
   for (const { index, table } of context.otherPages) {
@@ -39,7 +36,7 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
     const entry = f.load('i32.load', f.do('i32.shl', f.do('i32.and', page, f.i32(pageNumberMask)), f.i32(2)), context.codeTables);
     f.when(f.do('i32.ne', entry, f.i32(table)), () => f.leave(f.i32(0)));
   }
-  const b = new RegionBuilder(f, f.parameter(0), { ...context, operationType });
+  const b = new RegionBuilder(f, f.parameter(0), context);
   const terminal = f.variable(f.i32(0));
   b.frame(() => emitStructured(blocks.map(successorsOf), {
     loop: (body) => f.loop(body),
@@ -68,11 +65,7 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
     },
   }));
   f.leave(f.i32(0));
-  return encodeModule({
-    memoryPages: context.memoryPages, imports: [], functions: [f.finish('region')], types: [{ parameters: [i32, i32, i32], results: [i32] }],
-    // a module that imports a table has its own copy of it in some hosts: only those that call operations do
-    ...(b.callsOperations && { table: { size: tableSize, offset: 0, elements: [] } }),
-  });
+  return encodeModule({ memoryPages: context.memoryPages, imports: [], functions: [f.finish('region')] });
 }
 
 /** Go to the block at an offset, if it is one of those guessed: a search by halves. */

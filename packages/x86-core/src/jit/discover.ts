@@ -55,7 +55,9 @@ export function discover(context: CodeContext, entry: number): Block[] | undefin
   const returnSites: number[] = [];
   const tables = new Map<number, readonly number[]>();
   const queue = [entry];
+  let called = 0;
   for (let from = queue.shift(); from !== undefined; from = queue.shift()) {
+    called = 0;
     for (let at = from; known.size < maxInstructions && !known.has(at);) {
       const insn = decodeAt(context, at);
       if (insn === undefined) break;
@@ -63,13 +65,13 @@ export function discover(context: CodeContext, entry: number): Block[] | undefin
       const end = at + insn.length;
       const { definition } = insn;
       if (definition.branches) {
-        visit(end + insn.immediate);
+        visit(end + insn.immediate, definition.name === 'call');
       }
       const table = definition.name.endsWith('_indirect') ? tableTargets(context, insn) : [];
       tables.set(at, table);
       for (const target of table) visit(target);
       if (definition.name.startsWith('call')) {
-        visit(end);
+        visit(end, true);
         if (returnSites.length < maxReturns && !returnSites.includes(end)) returnSites.push(end);
       }
       if (definition.ends) break;
@@ -83,10 +85,12 @@ export function discover(context: CodeContext, entry: number): Block[] | undefin
   if (!known.has(entry)) return undefined;
   return cut(known, leaders, entry, (at, name) => (name.startsWith('ret') ? returnSites : tables.get(at) ?? []));
 
-  function visit(offset: number): void {
+  /** What is called comes first: a call without its return is of little use. */
+  function visit(offset: number, first = false): void {
     if (context.pageAt(offset >> pageShift) === undefined) return;
     leaders.add(offset);
-    queue.push(offset);
+    if (first) queue.splice(called++, 0, offset);
+    else queue.push(offset);
   }
 }
 

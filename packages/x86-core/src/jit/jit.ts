@@ -107,6 +107,7 @@ export class Jit {
         const target = readUnsigned(address);
         return target === undefined ? undefined : (target - (linear & ~pageMask)) | 0;
       },
+      // where a unit's operations cannot be compiled on their own they cannot be within regions
       hasOperation: (insn: Instruction) => {
         const call = insn.definition.findCall!(insn, cpu.features);
         return call !== undefined && this.#install(call.operation.unit);
@@ -122,7 +123,7 @@ export class Jit {
       memoryPages: cpu.memory.buffer.byteLength / wasmPage,
     });
     const module = new WebAssembly.Module(code);
-    const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory } });
     const place = this.#free.pop()!;
     this.#table.set(place, exports['region'] as () => number);
     this.#regions.set(place, { pages: used.map((index) => pages(index)!), record, fields: cpu.u8.slice(record, record + recordSize) });

@@ -8,10 +8,10 @@
  */
 import type { Builder } from '../builder.js';
 import { type Instruction, SlotKind } from '../instruction.js';
-import { type Call, Guard } from '../operations/operation.js';
+import { type Call, Guard, type OperationBuilder } from '../operations/operation.js';
 import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '../state.js';
 import type { UndefinedResults } from '../undefined-results.js';
-import type { FunctionBuilder, Value, Variable } from '../wasm/function-builder.js';
+import type { Value, Variable } from '../wasm/function-builder.js';
 import type { OperatorName } from '../wasm/operators.js';
 
 const pageMask = 0xfff;
@@ -49,8 +49,6 @@ export interface RegionContext {
   readonly isFlat: (segment: number) => boolean;
   readonly user: boolean;
   readonly undefinedResults: UndefinedResults;
-  /** Number of the operations' function type. */
-  readonly operationType: number;
   readonly features: number;
 }
 
@@ -59,7 +57,7 @@ export class RegionBuilder implements Builder<Value> {
   size = 4;
   readonly addressSize = 4;
   readonly undefinedResults: UndefinedResults;
-  readonly #f: FunctionBuilder;
+  readonly #f: OperationBuilder;
   readonly #context: RegionContext;
   readonly #pageBase: Value;
   readonly #mirrors: Variable[];
@@ -75,13 +73,11 @@ export class RegionBuilder implements Builder<Value> {
   #host: Value | undefined;
   #offset: Value | undefined;
   #flags: { [name in FlagName]?: Value } = {};
-  /** Some instruction is a call of an operation. */
-  callsOperations = false;
   /** Set by the instruction that ends a block. */
   terminator: Terminator | undefined;
 
   /** @param pageBase the linear address of the region's page */
-  constructor(f: FunctionBuilder, pageBase: Value, context: RegionContext) {
+  constructor(f: OperationBuilder, pageBase: Value, context: RegionContext) {
     this.#f = f;
     this.#pageBase = pageBase;
     this.#context = context;
@@ -171,9 +167,8 @@ export class RegionBuilder implements Builder<Value> {
   // ── operations of coprocessors ──────────────────────────────────────────────────────────────────────────────────
 
   #call({ operation, register, operand }: Call): void {
-    this.callsOperations = true;
     const f = this.#f;
-    const { guard, flags, pointers, index } = operation;
+    const { guard, flags, pointers } = operation;
     const insn = this.#insn;
     const blocked = f.do('i32.or', this.#state(State.unavailable), f.do('i32.and', this.#state(State.fpuStatus), f.i32(Guard.pending)));
     const mask = guard & (Guard.pending | Guard.x87 | Guard.xmm);
@@ -188,7 +183,7 @@ export class RegionBuilder implements Builder<Value> {
       .map((address) => (address - State.gpr) >> 2).filter((i) => i >= 0 && i < registerCount);
     const shared = [...touched, ...(flags ? Object.values(FlagIndex) : [])];
     for (const i of shared) f.store('i32.store', f.i32(0), this.#getMirror(i), mirrored[i]!);
-    this.#leaveBefore(f.callIndirect(this.#context.operationType, 'i32', f.i32(index), f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate)));
+    f.inline(operation, f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate), (condition) => this.#leaveBefore(condition));
     for (const i of shared) this.#setMirror(i, f.load('i32.load', f.i32(0), mirrored[i]!));
     if (flags) this.#flags = {};
     if (pointers) this.#notePointers();

@@ -9,8 +9,7 @@
  */
 import { State } from '../state.js';
 import { encodeModule, type FunctionBody } from '../wasm/encoder.js';
-import { type Callable, FunctionBuilder, type Value } from '../wasm/function-builder.js';
-import type { WasmType } from '../wasm/operators.js';
+import { FunctionBuilder, type Value } from '../wasm/function-builder.js';
 
 /**
  * What must not be the case for an operation to run: bits of State.unavailable, and `pending`, the x87's error summary,
@@ -37,6 +36,8 @@ export interface Operation {
   readonly unit: Unit;
   /** Place in the table of operations. */
   readonly index: number;
+  /** Writes it, here or into other code. */
+  readonly body: (b: OperationBuilder) => void;
 }
 
 /** Options of Unit.operation(): an Operation without its place. */
@@ -60,10 +61,11 @@ export interface Call {
 /** Writes one operation. */
 export class OperationBuilder extends FunctionBuilder {
   /** Address of the register named by ModRM's middle bits. */
-  readonly register = this.parameter(0);
+  register = this.parameter(0);
   /** Address of the other operand. */
-  readonly operand = this.parameter(1);
-  readonly immediate = this.parameter(2);
+  operand = this.parameter(1);
+  immediate = this.parameter(2);
+  #leaveIf = (condition: Value): void => this.when(condition, () => this.leave(this.i32(1)));
 
   constructor() {
     super(['i32', 'i32', 'i32'], ['i32']);
@@ -71,12 +73,16 @@ export class OperationBuilder extends FunctionBuilder {
 
   /** Leave the instruction to the reference if the condition is not 0. Nothing may have been changed yet. */
   unusual(condition: Value): void {
-    this.when(condition, () => this.leave(this.i32(1)));
+    this.#leaveIf(condition);
   }
 
-  /** All done. */
-  done(): void {
-    this.leave(this.i32(0));
+  /** Write an operation in the midst of other code. @param leaveIf what unusual() does there */
+  inline(operation: Operation, register: Value, operand: Value, immediate: Value, leaveIf: (condition: Value) => void): void {
+    this.register = register;
+    this.operand = operand;
+    this.immediate = immediate;
+    this.#leaveIf = leaveIf;
+    operation.body(this);
   }
 
   /** A word of the state page. */
@@ -105,7 +111,6 @@ export const firstPlace = { x87: 0, vector: 256, region: 1024 } as const;
 export class Unit {
   readonly name: string;
   readonly #first: number;
-  readonly #helpers: (() => FunctionBody)[] = [];
   readonly #operations: (() => FunctionBody)[] = [];
 
   /** @param first its first place in the table */
@@ -114,33 +119,23 @@ export class Unit {
     this.#first = first;
   }
 
-  /** A function for operations to call. All must be there before the first operation is written. */
-  helper(parameters: readonly WasmType[], results: readonly WasmType[], write: (b: FunctionBuilder) => void): Callable {
-    this.#helpers.push(() => {
-      const b = new FunctionBuilder(parameters, results);
-      write(b);
-      return b.finish('');
-    });
-    return { index: this.#helpers.length - 1, parameters, results };
-  }
-
   operation(options: OperationOptions, write: (b: OperationBuilder) => void): Operation {
     this.#operations.push(() => {
       const b = new OperationBuilder();
       write(b);
+      b.leave(b.i32(0));
       return b.finish('');
     });
     const { bytes = 0, write: writes = false, guard, pointers = false, flags = false } = options;
-    return { bytes, write: writes, guard, pointers, flags, unit: this, index: this.#first + this.#operations.length - 1 };
+    return { bytes, write: writes, guard, pointers, flags, unit: this, body: write, index: this.#first + this.#operations.length - 1 };
   }
 
   /** The module for a memory of so many pages of 64 KiB: instantiating it fills its places of the table. */
   generate(memoryPages: number): Uint8Array<ArrayBuffer> {
-    const helpers = this.#helpers.map((write) => write());
     const operations = this.#operations.map((write) => write());
     return encodeModule({
-      memoryPages, imports: [], functions: [...helpers, ...operations],
-      table: { size: tableSize, offset: this.#first, elements: operations.map((_, i) => helpers.length + i) },
+      memoryPages, imports: [], functions: operations,
+      table: { size: tableSize, offset: this.#first, elements: operations.map((_, i) => i) },
     });
   }
 }

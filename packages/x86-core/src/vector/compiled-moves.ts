@@ -99,39 +99,47 @@ for (const [prefix, extension, file, bytes] of [[none, mmx, 'm', mm], [operandSi
 
 const words = { 2: ['i32.load16_u', 'i32.store16'], 4: ['i32.load', 'i32.store'], 8: ['i64.load', 'i64.store'] } as const;
 
-/** Fill lanes of the register with lanes of what lies at `from`, each picked by some bits of the immediate. */
-function pick(b: OperationBuilder, width: 2 | 4 | 8, lanes: readonly { from: Value; base: number; to: number; shift: number }[]): void {
+/** A lane of the result: from which operand (its lanes begin at byte `base`), and the immediate's bits that pick one. */
+interface Pick { readonly from: 'register' | 'operand'; readonly base: number; readonly to: number; readonly shift: number }
+
+/** Fill lanes of the register, `to` being their place in bytes; other bytes are the operand's. */
+function pick(b: OperationBuilder, bytes: 8 | 16, width: 2 | 4 | 8, lanes: readonly Pick[]): void {
   const [load, store] = words[width];
   const mask = width === 8 ? 1 : 3;
+  const { constant } = b.immediate;
+  if (constant !== undefined) {
+    // known while compiling: one shuffle
+    const order = Array.from({ length: 16 }, (_, i) => 16 + i);
+    for (const { from, base, to, shift } of lanes) {
+      const first = (from === 'operand' ? 16 : 0) + base + ((constant >> shift) & mask) * width;
+      for (let i = 0; i < width; i++) order[to + i] = first + i;
+    }
+    return storeVector(b, bytes, b.register, b.shuffle(loadVector(b, bytes, b.register), loadVector(b, bytes, b.operand), order));
+  }
   const picked = lanes.map(({ from, base, shift }) => {
     const lane = b.do('i32.and', b.do('i32.shr_u', b.immediate, b.i32(shift)), b.i32(mask));
-    return b.load(load, b.do('i32.add', from, b.do('i32.mul', lane, b.i32(width))), base);
+    return b.load(load, b.do('i32.add', b[from], b.do('i32.mul', lane, b.i32(width))), base);
   });
+  const rest = lanes.length * width < bytes ? loadVector(b, bytes, b.operand) : undefined;
+  if (rest) b.store('v128.store', b.register, rest);
   lanes.forEach(({ to }, i) => b.store(store, b.register, picked[i]!, to));
+  if (bytes === mm) b.store('i32.store', b.register, b.i32(0xffff), 8);
 }
 
 const four = [0, 1, 2, 3] as const;
-vectorOperation({ prefix: operandSize, opcode: 0x70, extension: sse2, files: 'xx', bytes: xmm, aligned: true }, (b) => {
-  pick(b, 4, four.map((i) => ({ from: b.operand, base: 0, to: 4 * i, shift: 2 * i })));
-});
-vectorOperation({ prefix: none, opcode: 0x70, extension: sse, files: 'mm', bytes: mm }, (b) => {
-  pick(b, 2, four.map((i) => ({ from: b.operand, base: 0, to: 2 * i, shift: 2 * i })));
-  b.store('i32.store', b.register, b.i32(0xffff), 8);
-});
-// PSHUFLW, PSHUFHW: the other half is copied
-for (const [prefix, base] of [[repne, 0], [rep, 8]] as const) {
-  vectorOperation({ prefix, opcode: 0x70, extension: sse2, files: 'xx', bytes: xmm, aligned: true }, (b) => {
-    const other = b.load('i64.load', b.operand, 8 - base);
-    pick(b, 2, four.map((i) => ({ from: b.operand, base, to: base + 2 * i, shift: 2 * i })));
-    b.store('i64.store', b.register, other, 8 - base);
-  });
+const shuffles: readonly (readonly [prefix: number, opcode: number, extension: number, bytes: 8 | 16, width: 2 | 4 | 8, lanes: readonly Pick[]])[] = [
+  // PSHUFD, PSHUFW, PSHUFLW, PSHUFHW
+  [operandSize, 0x70, sse2, xmm, 4, four.map((i) => ({ from: 'operand', base: 0, to: 4 * i, shift: 2 * i }))],
+  [none, 0x70, sse, mm, 2, four.map((i) => ({ from: 'operand', base: 0, to: 2 * i, shift: 2 * i }))],
+  [repne, 0x70, sse2, xmm, 2, four.map((i) => ({ from: 'operand', base: 0, to: 2 * i, shift: 2 * i }))],
+  [rep, 0x70, sse2, xmm, 2, four.map((i) => ({ from: 'operand', base: 8, to: 8 + 2 * i, shift: 2 * i }))],
+  // SHUFPS, SHUFPD
+  [none, 0xc6, sse, xmm, 4, four.map((i) => ({ from: i < 2 ? 'register' : 'operand', base: 0, to: 4 * i, shift: 2 * i }))],
+  [operandSize, 0xc6, sse2, xmm, 8, [{ from: 'register', base: 0, to: 0, shift: 0 }, { from: 'operand', base: 0, to: 8, shift: 1 }]],
+];
+for (const [prefix, opcode, extension, bytes, width, lanes] of shuffles) {
+  vectorOperation({ prefix, opcode, extension, files: bytes === mm ? 'mm' : 'xx', bytes, aligned: bytes === xmm }, (b) => pick(b, bytes, width, lanes));
 }
-vectorOperation({ prefix: none, opcode: 0xc6, extension: sse, files: 'xx', bytes: xmm, aligned: true }, (b) => {
-  pick(b, 4, four.map((i) => ({ from: i < 2 ? b.register : b.operand, base: 0, to: 4 * i, shift: 2 * i })));
-});
-vectorOperation({ prefix: operandSize, opcode: 0xc6, extension: sse2, files: 'xx', bytes: xmm, aligned: true }, (b) => {
-  pick(b, 8, [{ from: b.register, base: 0, to: 0, shift: 0 }, { from: b.operand, base: 0, to: 8, shift: 1 }]);
-});
 for (const [prefix, extension, file, bytes] of [[none, sse, 'm', mm], [operandSize, sse2, 'x', xmm]] as const) {
   const word = (b: OperationBuilder, address: Value): Value =>
     b.do('i32.add', address, b.do('i32.mul', b.do('i32.and', b.immediate, b.i32(bytes / 2 - 1)), b.i32(2)));
@@ -156,5 +164,4 @@ for (const [prefix, extension, name] of [[none, sse, 'i32x4.bitmask'], [operandS
 export const emmsOperation = vectorUnit.operation({ guard: 0x81 }, (b) => {
   b.setState(State.fpuTags, b.i32(0));
   b.setState(State.fpuTop, b.i32(0));
-  b.done();
 });

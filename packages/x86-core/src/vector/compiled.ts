@@ -69,7 +69,6 @@ export function vectorOperation(form: VectorForm, write: (b: OperationBuilder) =
       b.setState(State.fpuTags, b.i32(allValid));
       b.setState(State.fpuTop, b.i32(0));
     }
-    b.done();
   });
   const key = vectorKey(prefix, opcode) | ((form.middle ?? 0) << middleShift);
   if (only !== 'register') forms.set(key | memoryBit, { operation, files, extension });

@@ -28,13 +28,6 @@ export interface Variable {
   set(value: Value): void;
 }
 
-/** A function that others of the module call. */
-export interface Callable {
-  readonly index: number;
-  readonly parameters: readonly WasmType[];
-  readonly results: readonly WasmType[];
-}
-
 type Statement = (out: Writer) => void;
 
 /** Code and locals on their way. */
@@ -348,25 +341,6 @@ export class FunctionBuilder {
     outer.push((out) => {
       if (needed()) for (const statement of inside) statement(out);
     });
-  }
-
-  /** Call a function of the table. */
-  callIndirect(type: number, result: WasmType, place: Value, ...args: readonly Value[]): Value {
-    return this.#ordered(result, [...args, place], (out) => {
-      out.indexed(Op.callIndirect, type);
-      out.code.byte(0);
-    });
-  }
-
-  /** Call another function of the module. */
-  call(callee: Callable, ...args: readonly Value[]): Value[] {
-    const values = callee.results.map((type): Value => ({ type, compute: () => undefined, uses: 1, local: -1 }));
-    this.#action(args, (out) => {
-      out.indexed(Op.call, callee.index);
-      for (const value of values) value.local = out.local(value.type);
-      for (const value of [...values].reverse()) out.indexed(Op.localSet, value.local);
-    });
-    return values;
   }
 
   /** Return these values. */

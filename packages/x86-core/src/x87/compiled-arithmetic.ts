@@ -9,7 +9,7 @@ import { Feature } from '../cpuid.js';
 import type { OperationBuilder } from '../operations/operation.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
 import {
-  exponentOf, type Extended, isNormal, isZero, memoryOperation, notUsual, registerOperation, roundingFlags, signBit, Stack, x87Unit,
+  exponentOf, type Extended, isNormal, isZero, memoryOperation, registerOperation, roundingFlags, signBit, Stack,
 } from './compiled.js';
 import { loadFormat, loadForms } from './compiled-formats.js';
 import { Operation } from './compute.js';
@@ -281,32 +281,23 @@ registerOperation(0xd9, 0xfa, 1, (b) => {
   stack.finish(flags);
 });
 
-/** Order of two numbers that are normal, zero or infinite: C0 is less, C3 equal, 0 greater; else notUsual. */
-const compare = x87Unit.helper(['i64', 'i32', 'i64', 'i32'], ['i32'], (b) => {
-  const x = { significand: b.parameter(0), top: b.parameter(1) };
-  const y = { significand: b.parameter(2), top: b.parameter(3) };
+/** Order of two numbers that are normal, zero or infinite: C0 is less, C3 equal, 0 greater. */
+function order(b: OperationBuilder, x: Extended, y: Extended): Value {
   const isInfinite = (value: Extended): Value =>
     b.do('i32.and', b.do('i32.eq', exponentOf(b, value), b.i32(maxExponent)), b.do('i64.eq', value.significand, b.i64(topSignificandBit)));
   const comparable = (value: Extended): Value => b.do('i32.or', b.do('i32.or', isNormal(b, value), isZero(b, value)), isInfinite(value));
-  b.when(b.do('i32.eqz', b.do('i32.and', comparable(x), comparable(y))), () => b.leave(b.i32(notUsual)));
-  const less = b.i32(Status.c0);
-  const equal = b.i32(Status.c3);
-  const greater = b.i32(0);
-  b.when(b.do('i64.eqz', b.do('i64.or', x.significand, y.significand)), () => b.leave(equal));
+  b.unusual(b.do('i32.eqz', b.do('i32.and', comparable(x), comparable(y))));
+  const bothZero = b.do('i64.eqz', b.do('i64.or', x.significand, y.significand));
   const negative = b.do('i32.ne', signOf(b, x), b.i32(0));
-  b.when(b.do('i32.ne', signOf(b, x), signOf(b, y)), () => b.leave(b.select(negative, less, greater)));
+  const sameSign = b.do('i32.eq', signOf(b, x), signOf(b, y));
   const [xExponent, yExponent] = [exponentOf(b, x), exponentOf(b, y)];
   const sameExponent = b.do('i32.eq', xExponent, yExponent);
-  b.when(b.do('i32.and', sameExponent, b.do('i64.eq', x.significand, y.significand)), () => b.leave(equal));
+  const same = b.do('i32.and', sameExponent, b.do('i64.eq', x.significand, y.significand));
   const smaller = b.select(sameExponent, b.do('i64.lt_u', x.significand, y.significand), b.do('i32.lt_u', xExponent, yExponent));
   // of negative numbers the one of smaller magnitude is greater
-  b.leave(b.select(b.do('i32.xor', smaller, negative), less, greater));
-});
-
-function order(b: OperationBuilder, x: Extended, y: Extended): Value {
-  const [conditions] = b.call(compare, x.significand, x.top, y.significand, y.top);
-  b.unusual(b.do('i32.lt_s', conditions!, b.i32(0)));
-  return conditions!;
+  const less = b.select(sameSign, b.do('i32.xor', smaller, negative), negative);
+  const equal = b.do('i32.or', bothZero, b.do('i32.and', same, sameSign));
+  return b.select(equal, b.i32(Status.c3), b.select(less, b.i32(Status.c0), b.i32(0)));
 }
 
 for (const [middle, pops] of [[2, 0], [3, 1]] as const) {

@@ -3,7 +3,7 @@
  */
 import type { OperationBuilder } from '../operations/operation.js';
 import type { Value } from '../wasm/function-builder.js';
-import { exponentOf, type Extended, isNormal, isZero, notUsual, roundingFlags, signBit, x87Unit } from './compiled.js';
+import { exponentOf, type Extended, isNormal, isZero, roundingFlags, signBit } from './compiled.js';
 import { Rounding } from './environment.js';
 import { bias } from './float80.js';
 import { Format, formatBytes } from './transfer.js';
@@ -70,16 +70,15 @@ export function fromInteger(b: OperationBuilder, value: Value): Extended {
   return { significand: b.do('i64.shl', magnitude, zeros), top: b.select(zero, b.i32(0), top) };
 }
 
-/** Rounds to a narrow format, to nearest: its bits, and flags as helpers deliver them. */
-const toNarrow = ([Format.single, Format.double] as const).map((format) =>
-  x87Unit.helper(['i64', 'i32'], ['i64', 'i32'], (b) => {
-    const { bits, fraction, ...narrow } = narrowFormats[format];
-    const x = { significand: b.parameter(0), top: b.parameter(1) };
+/** Rounded to a narrow format, to nearest: its bits, and flags of the status word. */
+function toNarrow(b: OperationBuilder, format: NarrowFormat, x: Extended): [bits: Value, flags: Value] {
+  const { bits, fraction, ...narrow } = narrowFormats[format];
+  return b.block(['i64', 'i32'], (exit) => {
     const sign = b.do('i64.shl', b.do('i64.extend_i32_u', b.do('i32.and', x.top, b.i32(signBit))), b.i64(bits - 16));
-    b.when(isZero(b, x), () => b.leave(sign, b.i32(0)));
+    b.when(isZero(b, x), () => exit(sign, b.i32(0)));
     const exponent = b.do('i32.sub', exponentOf(b, x), b.i32(bias - narrow.bias));
     const fits = b.do('i32.lt_u', b.do('i32.sub', exponent, b.i32(1)), b.i32(narrow.maxExponent - 1));
-    b.when(b.do('i32.eqz', b.do('i32.and', fits, isNormal(b, x))), () => b.leave(b.i64(0), b.i32(notUsual)));
+    b.unusual(b.do('i32.eqz', b.do('i32.and', fits, isNormal(b, x))));
     const kept = b.do('i64.shr_u', x.significand, b.i64(63 - fraction));
     const rest = b.do('i64.shl', x.significand, b.i64(fraction + 1));
     const odd = b.do('i64.and', kept, b.i64(1));
@@ -88,43 +87,36 @@ const toNarrow = ([Format.single, Format.double] as const).map((format) =>
     // the leading one adds 1 to the exponent, which is one less therefore; a carry out of the fraction does so, too
     const base = b.do('i64.shl', b.do('i64.extend_i32_u', b.do('i32.sub', exponent, b.i32(1))), b.i64(fraction));
     const packed = b.do('i64.add', b.do('i64.add', base, kept), b.do('i64.extend_i32_u', up));
-    b.when(b.do('i64.ge_u', packed, b.i64(BigInt(narrow.maxExponent) << BigInt(fraction))), () => b.leave(b.i64(0), b.i32(notUsual)));
-    const inexact = b.do('i64.ne', rest, b.i64(0));
-    b.leave(b.do('i64.or', packed, sign), roundingFlags(b, inexact, up));
-  }));
+    b.unusual(b.do('i64.ge_u', packed, b.i64(BigInt(narrow.maxExponent) << BigInt(fraction))));
+    exit(b.do('i64.or', packed, sign), roundingFlags(b, b.do('i64.ne', rest, b.i64(0)), up));
+  }) as [Value, Value];
+}
 
-/** Rounds to an integer: a number (its magnitude below 2^63) and a RoundingControl; to a signed integer, and flags. */
-const toInteger = x87Unit.helper(['i64', 'i32', 'i32'], ['i64', 'i32'], (b) => {
-  const x = { significand: b.parameter(0), top: b.parameter(1) };
-  const rounding = b.parameter(2);
-  b.when(isZero(b, x), () => b.leave(b.i64(0), b.i32(0)));
-  const shift = b.do('i64.extend_i32_s', b.do('i32.sub', b.i32(bias + 63), exponentOf(b, x)));
-  b.when(b.do('i32.eqz', b.do('i32.and', isNormal(b, x), b.do('i64.ge_s', shift, b.i64(1)))), () => b.leave(b.i64(0), b.i32(notUsual)));
-  const below = b.do('i64.ge_s', shift, b.i64(64));
-  const whole = b.select(below, b.i64(0), b.do('i64.shr_u', x.significand, shift));
-  const tiny = b.select(b.do('i64.eq', shift, b.i64(64)), x.significand, b.i64(1));
-  const rest = b.select(below, tiny, b.do('i64.shl', x.significand, b.do('i64.sub', b.i64(64), shift)));
-  const inexact = b.do('i64.ne', rest, b.i64(0));
-  const beyondHalf = b.do('i64.or', b.do('i64.shl', rest, b.i64(1)), b.do('i64.and', whole, b.i64(1)));
-  const nearest = b.do('i32.and', b.do('i64.lt_s', rest, b.i64(0)), b.do('i64.ne', beyondHalf, b.i64(0)));
-  const negative = b.do('i32.shr_u', x.top, b.i32(15));
-  const away = b.select(negative, b.i32(Rounding.down), b.i32(Rounding.up));
-  const directed = b.do('i32.and', inexact, b.do('i32.eq', rounding, away));
-  const up = b.select(b.do('i32.eqz', rounding), nearest, directed);
-  const magnitude = b.do('i64.add', whole, b.do('i64.extend_i32_u', up));
-  b.when(b.do('i64.lt_s', magnitude, b.i64(0)), () => b.leave(b.i64(0), b.i32(notUsual)));
-  b.leave(b.select(negative, b.do('i64.sub', b.i64(0), magnitude), magnitude), roundingFlags(b, inexact, up));
-});
-
-/** An integer and flags from a number, rounded as asked for; leaves when it does not fit so many bits. */
+/** A signed integer of so many bits from a number, rounded as `rounding` (a RoundingControl) says, and flags of the status word. */
 export function roundToInteger(b: OperationBuilder, x: Extended, rounding: Value, bits: number): { integer: Value; flags: Value } {
-  const [integer, flags] = b.call(toInteger, x.significand, x.top, rounding);
-  b.unusual(b.do('i32.lt_s', flags!, b.i32(0)));
+  const [integer, flags] = b.block(['i64', 'i32'], (exit) => {
+    b.when(isZero(b, x), () => exit(b.i64(0), b.i32(0)));
+    const shift = b.do('i64.extend_i32_s', b.do('i32.sub', b.i32(bias + 63), exponentOf(b, x)));
+    b.unusual(b.do('i32.eqz', b.do('i32.and', isNormal(b, x), b.do('i64.ge_s', shift, b.i64(1)))));
+    const below = b.do('i64.ge_s', shift, b.i64(64));
+    const whole = b.select(below, b.i64(0), b.do('i64.shr_u', x.significand, shift));
+    const tiny = b.select(b.do('i64.eq', shift, b.i64(64)), x.significand, b.i64(1));
+    const rest = b.select(below, tiny, b.do('i64.shl', x.significand, b.do('i64.sub', b.i64(64), shift)));
+    const inexact = b.do('i64.ne', rest, b.i64(0));
+    const beyondHalf = b.do('i64.or', b.do('i64.shl', rest, b.i64(1)), b.do('i64.and', whole, b.i64(1)));
+    const nearest = b.do('i32.and', b.do('i64.lt_s', rest, b.i64(0)), b.do('i64.ne', beyondHalf, b.i64(0)));
+    const negative = b.do('i32.shr_u', x.top, b.i32(15));
+    const away = b.select(negative, b.i32(Rounding.down), b.i32(Rounding.up));
+    const up = b.select(b.do('i32.eqz', rounding), nearest, b.do('i32.and', inexact, b.do('i32.eq', rounding, away)));
+    const magnitude = b.do('i64.add', whole, b.do('i64.extend_i32_u', up));
+    b.unusual(b.do('i64.lt_s', magnitude, b.i64(0)));
+    exit(b.select(negative, b.do('i64.sub', b.i64(0), magnitude), magnitude), roundingFlags(b, inexact, up));
+  }) as [Value, Value];
   if (bits < 64) {
-    const above = b.do('i64.add', integer!, b.i64(1n << BigInt(bits - 1)));
+    const above = b.do('i64.add', integer, b.i64(1n << BigInt(bits - 1)));
     b.unusual(b.do('i64.ne', b.do('i64.shr_u', above, b.i64(bits)), b.i64(0)));
   }
-  return { integer: integer!, flags: flags! };
+  return { integer, flags };
 }
 
 /** Write a number to the memory operand: all but integers. @returns flags of the status word */
@@ -134,10 +126,9 @@ export function storeFormat(b: OperationBuilder, format: number, x: Extended): V
     b.store('i32.store16', b.operand, x.top, 8);
     return b.i32(0);
   }
-  const [value, flags] = b.call(toNarrow[format === Format.single ? 0 : 1]!, x.significand, x.top);
-  b.unusual(b.do('i32.lt_s', flags!, b.i32(0)));
-  if (format === Format.single) b.store('i32.store', b.operand, b.do('i32.wrap_i64', value!));
-  else b.store('i64.store', b.operand, value!);
-  return flags!;
+  const [value, flags] = toNarrow(b, format as NarrowFormat, x);
+  if (format === Format.single) b.store('i32.store', b.operand, b.do('i32.wrap_i64', value));
+  else b.store('i64.store', b.operand, value);
+  return flags;
 }
 

@@ -43,10 +43,7 @@ const guardOf = (noWait = false): number => Guard.x87 | (noWait ? 0 : Guard.pend
 
 /** Register an operation with a memory operand, whose address is b.operand. */
 export function memoryOperation({ opcode, middle, bytes, write = false, control = false, noWait }: MemoryForm, body: (b: OperationBuilder) => void): void {
-  const operation = x87Unit.operation({ bytes, write, guard: guardOf(noWait), pointers: !control }, (b) => {
-    body(b);
-    b.done();
-  });
+  const operation = x87Unit.operation({ bytes, write, guard: guardOf(noWait), pointers: !control }, body);
   memoryForms.set(formKey(opcode, middle), { operation, feature: 0, register: 0 });
 }
 
@@ -56,10 +53,7 @@ export function registerOperation(
   options: { flags?: boolean; feature?: number; control?: boolean; noWait?: boolean; register?: number } = {},
 ): void {
   const { flags = false, feature = 0, control = false, noWait, register = 0 } = options;
-  const operation = x87Unit.operation({ guard: guardOf(noWait), pointers: !control, flags }, (b) => {
-    body(b);
-    b.done();
-  });
+  const operation = x87Unit.operation({ guard: guardOf(noWait), pointers: !control, flags }, body);
   for (let i = 0; i < count; i++) registerForms.set(formKey(opcode, modrm + i), { operation, feature, register });
 }
 
@@ -71,7 +65,7 @@ export function findX87Call(insn: Instruction, features: number): Call | undefin
 }
 
 /** FWAIT has an operation as well: it is its guard that does the work. */
-const waitOperation = x87Unit.operation({ guard: guardOf() }, (b) => b.done());
+const waitOperation = x87Unit.operation({ guard: guardOf() }, () => undefined);
 export const findWaitCall = (): Call => ({ operation: waitOperation, register: 0, operand: 0 });
 
 // ── numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -94,9 +88,6 @@ export function isNormal(b: FunctionBuilder, x: Extended): Value {
 export function isZero(b: FunctionBuilder, x: Extended): Value {
   return b.do('i64.eqz', b.do('i64.or', x.significand, b.do('i64.extend_i32_u', exponentOf(b, x))));
 }
-
-/** What helpers deliver in a result's place: the reference shall do it. */
-export const notUsual = -1;
 
 /** Flags of the status word after rounding: something was lost; the magnitude grew. */
 export function roundingFlags(b: FunctionBuilder, inexact: Value, up: Value): Value {
