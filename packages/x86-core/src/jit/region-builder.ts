@@ -8,11 +8,12 @@
  */
 import type { Builder } from '../builder.js';
 import { type Instruction, SlotKind } from '../instruction.js';
-import { type Call, Guard, type OperationBuilder } from '../operations/operation.js';
+import { type Call, Guard, type OperationBuilder, type RegisterFile } from '../operations/operation.js';
 import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '../state.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
 import type { OperatorName } from '../wasm/operators.js';
+import { registersIn } from './registers.js';
 
 const pageMask = 0xfff;
 const pageSize = 0x1000;
@@ -25,9 +26,12 @@ const mirrored: readonly number[] = [
   ...Array.from({ length: registerCount }, (_, i) => State.gpr + 4 * i),
   State.flagZero, State.flagSign, State.flagAddend, State.flagSum, State.budget,
 ];
-const FlagIndex = { zero: 8, sign: 9, addend: 10, sum: 11 } as const;
-const budgetIndex = 12;
 type FlagName = keyof typeof FlagIndex;
+const FlagIndex = { zero: 8, sign: 9, addend: 10, sum: 11 } as const;
+const flagNames = new Map<number, FlagName>([
+  [State.flagZero, 'zero'], [State.flagSign, 'sign'], [State.flagAddend, 'addend'], [State.flagSum, 'sum'],
+]);
+const budgetIndex = 12;
 
 /** Where a known exit goes, as one number: the place as an offset from the region's page, and instructions charged but not executed. */
 const restShift = 20;
@@ -61,6 +65,10 @@ export class RegionBuilder implements Builder<Value> {
   readonly #context: RegionContext;
   readonly #pageBase: Value;
   readonly #mirrors: Variable[];
+  readonly #xmm: Variable[];
+  readonly #xmmUsed = new Set<number>();
+  readonly #xmmWritten = new Set<number>();
+  readonly #registers: RegisterFile;
   readonly #read = new Set<number>();
   readonly #written = new Set<number>();
   /** Leave the region for an EIP, and for a known place: see packExit(). */
@@ -83,6 +91,25 @@ export class RegionBuilder implements Builder<Value> {
     this.#context = context;
     this.undefinedResults = context.undefinedResults;
     this.#mirrors = mirrored.map(() => f.variable(f.i32(0)));
+    this.#xmm = Array.from({ length: registerCount }, (_, i) => {
+      let variable!: Variable;
+      // a host without vectors must not even see one
+      f.ifNeeded(() => this.#xmmUsed.has(i), () => { variable = f.variable(f.v128(0, 0, 0, 0)); });
+      return variable;
+    });
+    this.#registers = registersIn(f, {
+      getXmm: (i) => {
+        this.#xmmUsed.add(i);
+        return this.#xmm[i]!.get();
+      },
+      setXmm: (i, value) => {
+        this.#xmmUsed.add(i);
+        this.#xmmWritten.add(i);
+        this.#xmm[i]!.set(value);
+      },
+      getWord: (address) => this.#word(address),
+      setWord: (address, value) => this.#setWord(address, value),
+    });
   }
 
   // ── the frame ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -93,6 +120,7 @@ export class RegionBuilder implements Builder<Value> {
     mirrored.forEach((address, i) => f.ifNeeded(() => this.#read.has(i) || this.#written.has(i), () => {
       this.#mirrors[i]!.set(f.load('i32.load', f.i32(0), address));
     }));
+    this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmUsed.has(i), () => variable.set(f.load('v128.load', f.i32(0), State.xmm + 16 * i))));
     const [eip] = f.block(['i32'], (leave) => {
       this.#leaveDynamic = leave;
       const [packed] = f.block(['i32'], (known) => {
@@ -108,6 +136,7 @@ export class RegionBuilder implements Builder<Value> {
     mirrored.forEach((address, i) => f.ifNeeded(() => this.#written.has(i), () => {
       f.store('i32.store', f.i32(0), this.#mirrors[i]!.get(), address);
     }));
+    this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmWritten.has(i), () => f.store('v128.store', f.i32(0), variable.get(), State.xmm + 16 * i)));
     return eip!;
   }
 
@@ -164,11 +193,26 @@ export class RegionBuilder implements Builder<Value> {
     this.#f.when(condition, () => this.#leaveKnown(this.#f.i32(packExit(this.#at, this.#rest))));
   }
 
+  /** A general register or a word of the lazy flags, by its address. */
+  #word(address: number): Value | undefined {
+    const flag = flagNames.get(address);
+    if (flag) return this.#flag(flag);
+    const index = mirrored.indexOf(address);
+    return index < 0 ? undefined : this.#getMirror(index);
+  }
+
+  #setWord(address: number, value: Value): boolean {
+    const flag = flagNames.get(address);
+    if (flag) this.#setFlag(flag, value);
+    else this.#setMirror(mirrored.indexOf(address), value);
+    return true;
+  }
+
   // ── operations of coprocessors ──────────────────────────────────────────────────────────────────────────────────
 
   #call({ operation, register, operand }: Call): void {
     const f = this.#f;
-    const { guard, flags, pointers } = operation;
+    const { guard, pointers } = operation;
     const insn = this.#insn;
     const blocked = f.do('i32.or', this.#state(State.unavailable), f.do('i32.and', this.#state(State.fpuStatus), f.i32(Guard.pending)));
     const mask = guard & (Guard.pending | Guard.x87 | Guard.xmm);
@@ -178,14 +222,7 @@ export class RegionBuilder implements Builder<Value> {
       if (guard & Guard.aligned) this.#leaveBefore(f.do('i32.and', linear, f.i32(15)));
       this.#host = this.#translate(linear, operation.bytes, operation.write);
     }
-    // general registers that the operation may touch
-    const touched = [register, insn.memory ? 0 : operand]
-      .map((address) => (address - State.gpr) >> 2).filter((i) => i >= 0 && i < registerCount);
-    const shared = [...touched, ...(flags ? Object.values(FlagIndex) : [])];
-    for (const i of shared) f.store('i32.store', f.i32(0), this.#getMirror(i), mirrored[i]!);
-    f.inline(operation, f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate), (condition) => this.#leaveBefore(condition));
-    for (const i of shared) this.#setMirror(i, f.load('i32.load', f.i32(0), mirrored[i]!));
-    if (flags) this.#flags = {};
+    f.inline(operation, f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate), this.#registers, (condition) => this.#leaveBefore(condition));
     if (pointers) this.#notePointers();
   }
 

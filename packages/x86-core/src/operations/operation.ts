@@ -9,6 +9,7 @@
  */
 import { State } from '../state.js';
 import { encodeModule, type FunctionBody } from '../wasm/encoder.js';
+import type { LaneStoreName, LoadName, OperatorName, StoreName } from '../wasm/operators.js';
 import { FunctionBuilder, type Value } from '../wasm/function-builder.js';
 
 /**
@@ -58,6 +59,16 @@ export interface Call {
   readonly operand: number;
 }
 
+/** Registers of the state page that live elsewhere while an operation is written in the midst of other code. */
+export interface RegisterFile {
+  /** What a load from a fixed address yields; undefined when that is no such register. */
+  load(name: LoadName, address: number): Value | undefined;
+  /** Store to a fixed address. @returns false when that is no such register */
+  store(name: StoreName, address: number, value: Value): boolean;
+  /** Store the lowest lane of a vector. */
+  storeLane(name: LaneStoreName, address: number, value: Value): boolean;
+}
+
 /** Writes one operation. */
 export class OperationBuilder extends FunctionBuilder {
   /** Address of the register named by ModRM's middle bits. */
@@ -65,6 +76,7 @@ export class OperationBuilder extends FunctionBuilder {
   /** Address of the other operand. */
   operand = this.parameter(1);
   immediate = this.parameter(2);
+  #registers: RegisterFile | undefined;
   #leaveIf = (condition: Value): void => this.when(condition, () => this.leave(this.i32(1)));
 
   constructor() {
@@ -76,13 +88,42 @@ export class OperationBuilder extends FunctionBuilder {
     this.#leaveIf(condition);
   }
 
-  /** Write an operation in the midst of other code. @param leaveIf what unusual() does there */
-  inline(operation: Operation, register: Value, operand: Value, immediate: Value, leaveIf: (condition: Value) => void): void {
+  /**
+   * Write an operation in the midst of other code.
+   * @param registers what it finds where registers are in the state page @param leaveIf what unusual() does there
+   */
+  inline(
+    operation: Operation, register: Value, operand: Value, immediate: Value, registers: RegisterFile, leaveIf: (condition: Value) => void,
+  ): void {
+    this.#registers = registers;
     this.register = register;
     this.operand = operand;
     this.immediate = immediate;
     this.#leaveIf = leaveIf;
     operation.body(this);
+    this.#registers = undefined;
+  }
+
+  /** Sums and such of what is known are known: addresses of lanes, for instance. */
+  override do(name: OperatorName, ...args: readonly Value[]): Value {
+    const [a, b] = [args[0]?.constant, args[1]?.constant];
+    const fold = folds[name];
+    return fold && a !== undefined && b !== undefined ? this.i32(fold(a, b)) : super.do(name, ...args);
+  }
+
+  override load(name: LoadName, address: Value, offset = 0): Value {
+    const found = address.constant === undefined ? undefined : this.#registers?.load(name, address.constant + offset);
+    return found ?? super.load(name, address, offset);
+  }
+
+  override store(name: StoreName, address: Value, value: Value, offset = 0): void {
+    if (address.constant !== undefined && this.#registers?.store(name, address.constant + offset, value)) return;
+    super.store(name, address, value, offset);
+  }
+
+  override storeLane(name: LaneStoreName, lane: number, address: Value, value: Value, offset = 0): void {
+    if (lane === 0 && address.constant !== undefined && this.#registers?.storeLane(name, address.constant + offset, value)) return;
+    super.storeLane(name, lane, address, value, offset);
   }
 
   /** A word of the state page. */
@@ -102,6 +143,10 @@ export class OperationBuilder extends FunctionBuilder {
     this.setState(State.flagSum, this.i32(0));
   }
 }
+
+const folds: { readonly [name in OperatorName]?: (a: number, b: number) => number } = {
+  'i32.add': (a, b) => a + b, 'i32.and': (a, b) => a & b, 'i32.mul': Math.imul, 'i32.shl': (a, b) => a << b, 'i32.shr_u': (a, b) => a >>> b,
+};
 
 /** Places in the table of functions: operations come first, regions (jit/) behind them. */
 export const tableSize = 2048;

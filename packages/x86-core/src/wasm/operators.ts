@@ -85,6 +85,7 @@ export function operator(name: OperatorName): Operator {
 
 /** Taking a lane out of a vector, and putting one in: opcode and type of the result. */
 export const laneOperators = {
+  'f32x4.extract_lane': { code: simd + 31, type: 'f32' }, 'f32x4.replace_lane': { code: simd + 32, type: 'v128' },
   'i16x8.extract_lane_u': { code: simd + 25, type: 'i32' }, 'i16x8.replace_lane': { code: simd + 26, type: 'v128' },
   'i32x4.extract_lane': { code: simd + 27, type: 'i32' }, 'i32x4.replace_lane': { code: simd + 28, type: 'v128' },
   'i64x2.extract_lane': { code: simd + 29, type: 'i64' }, 'i64x2.replace_lane': { code: simd + 30, type: 'v128' },
@@ -107,6 +108,10 @@ export const stores = {
 
 /** Stores of one lane: opcodes. */
 export const laneStores = { 'v128.store32_lane': simd + 90, 'v128.store64_lane': simd + 91 } as const;
+
+export type LoadName = keyof typeof loads;
+export type StoreName = keyof typeof stores;
+export type LaneStoreName = keyof typeof laneStores;
 
 /** Vector constants and byte shuffles carry sixteen bytes. */
 export const vectorConstant = simd + 12;
