@@ -271,9 +271,15 @@ export class CodeCache {
     }
   }
 
+  /** The arena is used again and again: what a record does not say must not be what another once said. */
+  #clear(record: number): void {
+    this.#cpu.i32.fill(0, record >> 2, (record + recordSize) >> 2);
+  }
+
   #pseudo(handler: number, at: number, immediate: number): number {
     const { u16, i32 } = this.#cpu;
     const record = this.#top;
+    this.#clear(record);
     u16[(record + Field.handler) >> 1] = handler;
     u16[(record + Field.offset) >> 1] = at;
     i32[(record + Field.immediate) >> 2] = immediate;
@@ -329,6 +335,7 @@ export class CodeCache {
   /** Write a record; returns its shape's key, or -1 when it has no handler of its own. */
   #write(record: number, insn: Instruction, at: number, page: CodePage): number {
     const { u16, i32, u8 } = this.#cpu;
+    this.#clear(record);
     const call = insn.definition.findCall?.(insn, this.#cpu.features);
     const key = call ? -1 : this.#shapeOf(insn, page.mode);
     u16[(record + Field.handler) >> 1] = key < 0 ? Handler.step : this.#generated.handlers.get(key)!;
