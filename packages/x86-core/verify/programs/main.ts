@@ -3,8 +3,8 @@
  *
  *   programs [--reference N] [--only PREFIX] [--busybox PATH] [--directory PATH] [--all]
  *
- * The interpreter does every program on both processors, the reference engine those that take at most N instructions
- * (a few million by default; 0: none) on the richer one.
+ * The interpreter does every program on both processors; on the richer one so does the JIT, and the reference engine does
+ * those that take at most N instructions (a few million by default; 0: none).
  *
  * With --directory the programs are those in a directory, static and for 32 bits, each run once without arguments.
  *
@@ -121,7 +121,9 @@ function main(): number {
       const given = { ...job, environment: { ...job.environment, GLIBC_TUNABLES: model.tunables } };
       const native = runNatively(given, join(work, 'native'));
       const ours = compareOnce(given, native, model, 'interpreter', perModel[i]!, talkative);
-      if (model === richest && (ours?.retired ?? Infinity) <= limit) compareOnce(given, native, model, 'reference', perModel[i]!, talkative);
+      if (model !== richest) return;
+      compareOnce(given, native, model, 'jit', perModel[i]!, talkative);
+      if ((ours?.retired ?? Infinity) <= limit) compareOnce(given, native, model, 'reference', perModel[i]!, talkative);
     });
   }
   models.forEach(({ name }, i) => {
