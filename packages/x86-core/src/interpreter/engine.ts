@@ -133,7 +133,8 @@ export class InterpreterEngine implements Engine {
       left = stepper.held + i32[BUDGET]!;
       if (cpu.pendingExit >= 0) break;
       if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) jit.sample(i32[EIP]! >>> 0);
-      if (left === 0) break;
+      // a trap after the last instruction has taken one more than there was
+      if (left <= 0) break;
     }
     stepper.held = 0;
     i32[BUDGET] = left;
@@ -189,7 +190,8 @@ export class InterpreterEngine implements Engine {
       u8.copyWithin(target, source, source + recordSize);
       const handler = this.#plain[u16[(source + Field.handler) >> 1]!]!;
       u16[(target + Field.handler) >> 1] = handler;
-      if (left === 0) break;
+      // a trap after the last instruction has taken one more than there was
+      if (left <= 0) break;
       u16[(target + Field.remaining) >> 1] = left;
       if (handler !== Handler.check) left--;
       source += recordSize;
