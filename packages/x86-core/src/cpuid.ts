@@ -83,7 +83,6 @@ export const cpuidModels = {
   i686: cpuidModel(i686Features, ExtendedFeature.nx),
   pentium3: cpuidModel(i686Features | mmx | sse, 0, signature(6, 7, 3)),
   default: cpuidModel(i686Features | mmx | sse | sse2, ExtendedFeature.nx),
-  sse2: cpuidModel(i686Features | mmx | sse | sse2, ExtendedFeature.nx),
 } as const;
 
 /** Answer CPUID for a leaf number. */

@@ -71,7 +71,7 @@ export class Subject {
 
   constructor(factory: EngineFactory = referenceEngine, undefinedResults: UndefinedResults = 'intel') {
     const memory = new WebAssembly.Memory({ initial: memoryPages, maximum: memoryPages });
-    const cpu = new Processor(memory, { physicalBytes: Page.count * pageBytes, exitSelector, cpuid: cpuidModels.sse2, undefinedResults });
+    const cpu = new Processor(memory, { physicalBytes: Page.count * pageBytes, exitSelector, cpuid: cpuidModels.default, undefinedResults });
     this.#cpu = cpu;
     this.#engine = factory(cpu);
     this.#buildTables();

@@ -32,7 +32,7 @@ describe('lguest run', () => {
   it('takes all its options', () => {
     const made = request(
       'run', '--memory', '128M', '--initrd', 'i.gz', '--block', 'a.img', '--block=b,c.img,ro', '--block', 'd.img,overlay', '--rng',
-      '--cpu', 'sse2', '--engine', 'reference', '--no-direct-traps', '--stats', '-', '--trace', 't', '--expect', 'login:', '--timeout', '2.5',
+      '--cpu', 'pentium3', '--engine', 'reference', '--no-direct-traps', '--stats', '-', '--trace', 't', '--expect', 'login:', '--timeout', '2.5',
       '--virtual-time', '-v', 'vmlinux', '--', 'console=hvc0', '--memory', 'x',
     );
     expect(made).toEqual({
@@ -40,7 +40,7 @@ describe('lguest run', () => {
       blocks: [
         { path: 'a.img', mode: 'read-write' }, { path: 'b,c.img', mode: 'read-only' }, { path: 'd.img', mode: 'overlay' },
       ],
-      rng: true, cpu: 'sse2', engine: 'reference', directTraps: false, stats: '-', trace: 't', expect: 'login:', timeout: 2.5,
+      rng: true, cpu: 'pentium3', engine: 'reference', directTraps: false, stats: '-', trace: 't', expect: 'login:', timeout: 2.5,
       virtualTime: true, verbose: true,
     });
   });
@@ -55,7 +55,7 @@ describe('lguest run', () => {
     [['run', '--memory', 'lots'], 'no memory size'],
     [['run', '--memory', '1M'], 'out of range'],
     [['run', '--memory', '5000G'], 'out of range'],
-    [['run', '--engine', 'jit'], 'reference, interpreter, auto'],
+    [['run', '--engine', 'quantum'], 'reference, interpreter, jit, auto'],
     [['run', '--cpu', '8086'], '486, pentium, i686, pentium3, default'],
     [['run', '--timeout', '-1'], 'above 0'],
     [['run', '--timeout', 'soon'], 'above 0'],

@@ -56,7 +56,7 @@ describe.skipIf(linuxIsMissing('linux'))('Linux', () => {
   });
 
   it('uses SSE2 where the CPU has it, with the same results', async () => {
-    const { vm, talk, ask } = await bootLinux(kernel!, { cpu: 'sse2' });
+    const { vm, talk, ask } = await bootLinux(kernel!, { cpu: 'default' });
     expect(await ask('grep -c -w sse2 /proc/cpuinfo')).toBe('1\n');
     expect(await ask('seq 1 3000 | sort -rn | md5sum')).toBe(`${md5(descending(3000))}  -\n`);
     talk.line('poweroff -f');

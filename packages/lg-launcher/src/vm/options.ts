@@ -32,7 +32,7 @@ export interface BootOptions {
   readonly disks?: readonly Disk[];
   /** An entropy device: true for the default source. */
   readonly rng?: boolean | RandomSource;
-  /** The CPU's model: what CPUID says, and which instructions there are. Default 'default', an i686 with x87. */
+  /** The CPU's model: what CPUID says, and which instructions there are. Default 'default', an i686 with MMX, SSE and SSE2. */
   readonly cpu?: CpuName;
   /** The CPU engine. Default 'auto'. */
   readonly engine?: 'reference' | 'interpreter' | 'jit' | 'auto';
