@@ -1,7 +1,7 @@
 /*
  * What single instructions cost the interpreter: `npm run bench:instructions` prints `BENCH name value unit`, in
  * nanoseconds. Each is a loop of equal instructions, long enough that the branch back does not count. It shows where
- * the time of the programs in interpreter.ts goes.
+ * the time of the programs goes.
  */
 import { AssemblyState } from '@defasm/core';
 import { LOAD_ADDRESS } from './programs.js';

@@ -1,9 +1,9 @@
 /*
  * A bench program on this package's CPU: flat 32-bit segments, no paging, as a multiboot loader leaves a machine.
  */
-import { Access, Cr0, type EngineName, Machine, type PortBus, SegmentRegister } from '../src/index.js';
-import { LOAD_ADDRESS, MEMORY_BYTES, RESULT_PORT } from './programs.js';
-import { RoundCounter, type Runner } from './runner.js';
+import { Access, Cr0, type EngineName, ExitReason, Machine, type PortBus, SegmentRegister } from '../src/index.js';
+import { BEGIN_PORT, LOAD_ADDRESS, MEMORY_BYTES, RESULT_PORT } from './programs.js';
+import { RoundCounter, type Side } from './runner.js';
 
 const BUDGET = 100_000;
 const flat = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
@@ -23,8 +23,8 @@ export function createFlatMachine(options: { engine: EngineName; ports?: PortBus
   return machine;
 }
 
-/** Load a program. */
-export function runOurs(image: Uint8Array, engine: EngineName): Runner {
+/** One of our engines. */
+export const ours = (engine: EngineName): Side => async (image) => {
   const counter = new RoundCounter();
   let retired = 0;
   let perRound = 0;
@@ -33,8 +33,9 @@ export function runOurs(image: Uint8Array, engine: EngineName): Runner {
     ports: {
       read: () => 0,
       write: (port, _size, value) => {
-        if (port !== RESULT_PORT) return;
-        counter.report(value);
+        if (port === BEGIN_PORT) counter.mark();
+        else if (port === RESULT_PORT) counter.report(value);
+        else return;
         perRound = machine.cpu.retired - retired;
         retired = machine.cpu.retired;
       },
@@ -48,8 +49,10 @@ export function runOurs(image: Uint8Array, engine: EngineName): Runner {
     run: async (milliseconds) => {
       counter.begin();
       const end = performance.now() + milliseconds;
-      while (performance.now() < end || counter.rounds < 1) cpu.run(BUDGET);
+      while (performance.now() < end || counter.rounds < 1) {
+        if (cpu.run(BUDGET).reason !== ExitReason.budget) throw new Error(`the program has left its loop, at ${cpu.eip.toString(16)}`);
+      }
       return counter.end();
     },
   };
-}
+};

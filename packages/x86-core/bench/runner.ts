@@ -1,17 +1,29 @@
 /*
- * What runs a bench program: one of several emulators, each with the same image in the same place.
+ * What runs a bench program: one of several emulators, or the machine itself, each with the same image in the same place.
  */
+
+/** Rounds done and the time they took. */
+export interface Turn {
+  rounds: number;
+  milliseconds: number;
+}
 
 /** An emulator with a program loaded. The program works in rounds, and reports each one's result on a port. */
 export interface Runner {
-  /** Run for about so long. @returns rounds done and the time they took; whole rounds, from report to report */
-  run(milliseconds: number): Promise<{ rounds: number; milliseconds: number }>;
+  /**
+   * Run for about so long: at least one round, timed from report to report. In the first turn the first round counts,
+   * too, from its first instruction on.
+   */
+  run(milliseconds: number): Promise<Turn>;
   /** What the rounds reported, each value once: a program's rounds are all alike, so it is one value. */
   results(): readonly number[];
-  /** Instructions that a round retires, by this emulator's own count. */
-  instructionsPerRound(): number;
+  /** Instructions that a round retires, by this emulator's own count. Undefined where nobody counts. */
+  instructionsPerRound?(): number;
   stop?(): Promise<void>;
 }
+
+/** Makes a runner for a program's image. */
+export type Side = (image: Uint8Array) => Promise<Runner>;
 
 /** Counts reports, and times them. */
 export class RoundCounter {
@@ -24,6 +36,12 @@ export class RoundCounter {
     this.rounds = -1;
   }
 
+  /** A round starts here; its report will be the first to count. */
+  mark(): void {
+    this.rounds = 0;
+    this.#first = performance.now();
+  }
+
   report(value: number): void {
     this.results.add(value >>> 0);
     this.rounds++;
@@ -31,7 +49,7 @@ export class RoundCounter {
     if (this.rounds === 0) this.#first = this.#last;
   }
 
-  end(): { rounds: number; milliseconds: number } {
+  end(): Turn {
     if (this.rounds < 1) throw new Error('not one whole round in this time; the round is too long, or the program does not run');
     return { rounds: this.rounds, milliseconds: this.#last - this.#first };
   }

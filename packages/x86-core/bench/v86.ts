@@ -1,10 +1,9 @@
 /*
  * A bench program on npm's v86, by its multiboot option. It has no BIOS, disk or screen, and as much memory as ours.
  */
-import { createRequire } from 'node:module';
 import { V86 } from 'v86';
-import { MEMORY_BYTES, RESULT_PORT } from './programs.js';
-import { RoundCounter, type Runner } from './runner.js';
+import { BEGIN_PORT, MEMORY_BYTES, RESULT_PORT } from './programs.js';
+import { RoundCounter, type Side } from './runner.js';
 
 /** The parts of v86 below its published types that a bench needs. */
 interface Inside {
@@ -12,11 +11,10 @@ interface Inside {
 }
 type Write = (value: number) => void;
 
-/** Load a program. @param jit false for its interpreter alone */
-export async function runV86(image: Uint8Array, jit: boolean): Promise<Runner> {
-  const require = createRequire(import.meta.url);
+/** v86. @param wasmPath path or URL of its WebAssembly @param jit false for its interpreter alone */
+export const v86 = (wasmPath: string, jit: boolean): Side => async (image) => {
   const emulator = new V86({
-    wasm_path: require.resolve('v86').replace(/libv86\.mjs$/, 'v86.wasm'),
+    wasm_path: wasmPath,
     memory_size: MEMORY_BYTES,
     vga_memory_size: 1 << 20,
     multiboot: { buffer: image.slice().buffer },
@@ -30,13 +28,17 @@ export async function runV86(image: Uint8Array, jit: boolean): Promise<Runner> {
   await new Promise<void>((resolve) => { emulator.add_listener('emulator-ready', () => resolve()); });
   let retired = 0;
   let perRound = 0;
-  const write: Write = (value) => {
-    counter.report(value);
+  const count = (): void => {
     const now = emulator.get_instruction_counter();
     perRound = (now - retired) >>> 0; // the counter has 32 bits
     retired = now;
   };
-  (emulator as unknown as Inside).v86.cpu.io.register_write(RESULT_PORT, {}, write, write, write);
+  const listen = (port: number, heard: Write): void => {
+    const write: Write = (value) => { heard(value); count(); };
+    (emulator as unknown as Inside).v86.cpu.io.register_write(port, {}, write, write, write);
+  };
+  listen(RESULT_PORT, (value) => counter.report(value));
+  listen(BEGIN_PORT, () => counter.mark());
   return {
     results: () => [...counter.results],
     instructionsPerRound: () => perRound,
@@ -50,4 +52,4 @@ export async function runV86(image: Uint8Array, jit: boolean): Promise<Runner> {
     },
     stop: async () => { await emulator.destroy(); },
   };
-}
+};

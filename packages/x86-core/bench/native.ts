@@ -1,0 +1,54 @@
+/*
+ * A bench program on the machine itself, where that is an x86 with Linux: a small loader (programs/native.c) puts the
+ * same image at the same address and calls its round, one process per turn.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { inflate } from './programs.js';
+import { nativeLoader } from './programs/images.js';
+import type { Side } from './runner.js';
+
+const execute = promisify(execFile);
+
+/** The side, or why there is none here. */
+export async function native(): Promise<Side | string> {
+  if (process.platform !== 'linux') return `${process.platform} runs no Linux programs`;
+  const probe = await prepare(new Uint8Array());
+  try {
+    await execute(probe.loader);
+  } catch (thrown) {
+    // without arguments it ends with status 1; what cannot start has no status that is a number
+    const { code, message } = thrown as { code?: unknown; message: string };
+    if (code !== 1) return `32-bit x86 programs do not run here: ${message.trim()}`;
+  } finally {
+    await rm(probe.directory, { recursive: true });
+  }
+  return async (image) => {
+    const { directory, loader, path } = await prepare(image);
+    const results = new Set<number>();
+    let turns = 0;
+    return {
+      results: () => [...results],
+      run: async (milliseconds) => {
+        // the first turn's first round counts, as it does elsewhere
+        const { stdout } = await execute(loader, [path, String(turns++ === 0 ? 0 : Math.ceil(milliseconds))], { encoding: 'buffer' });
+        const [rounds, result, microseconds] = new Uint32Array(stdout.buffer.slice(stdout.byteOffset, stdout.byteOffset + stdout.length));
+        results.add(result!);
+        return { rounds: rounds!, milliseconds: microseconds! / 1000 };
+      },
+      stop: () => rm(directory, { recursive: true }),
+    };
+  };
+}
+
+async function prepare(image: Uint8Array): Promise<{ directory: string; loader: string; path: string }> {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
+  const loader = join(directory, 'native');
+  const path = join(directory, 'image');
+  await writeFile(loader, await inflate(nativeLoader.elf), { mode: 0o755 });
+  await writeFile(path, image);
+  return { directory, loader, path };
+}
