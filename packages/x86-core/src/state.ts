@@ -13,6 +13,12 @@ export const Layout = {
   state: 0x1000,
   /** Scratch room for records that are executed once (the tail of a budget). */
   scratch: 0x2000,
+  /** By a region's place in the table of functions, 64 bytes each: the record it begins at as it was before, and a link to what follows. */
+  regionRecords: 0x2_0000,
+  /** Words that hold the places of regions that others go to (jit/links.ts). */
+  links: 0x4_0000,
+  /** Words that count where regions are left for code without one, by some bits of its record's address. */
+  exitCounts: 0x8_0000,
   /** TLB tables: 2^20 entries of 4 bytes each, indexed by virtual page number (see paging.ts). */
   tlbReadSupervisor: 0x0010_0000,
   tlbReadUser: 0x0050_0000,
@@ -96,6 +102,8 @@ export const State = {
   exitSelector: S + 0x340,
   /** Bits of operations' Guard: coprocessors that CR0 and CR4 do not let anybody use now. Kept by Processor.updateAvailability(). */
   unavailable: S + 0x344,
+  /** 64-bit: instructions that regions have executed; statistics. */
+  inRegions: S + 0x348,
   /** 256 counters: interrupts and exceptions delivered into the guest, by vector. */
   deliveries: S + 0x400,
 } as const;

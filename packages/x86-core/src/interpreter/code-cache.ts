@@ -52,6 +52,8 @@ export class CodeCache {
   readonly #generated: GeneratedInterpreter;
   /** Called when the code of a page goes. */
   onPageGone: (page: CodePage) => void = () => undefined;
+  /** Called when all code has gone, and pages and records are about to be numbered anew. */
+  onEmptied: () => void = () => undefined;
   readonly #install: (unit: Unit) => boolean;
   readonly #decoder: Decoder;
   readonly #insn = newInstruction();
@@ -103,6 +105,9 @@ export class CodeCache {
     return this.#byTable.get(i32[(i32[State.codeTable >> 2]! >> 2) + virtualPage]!);
   }
 
+  /** The handler that does a record's first instruction only. */
+  plainHandler(handler: number): number { return this.#generated.plain[handler]!; }
+
   /** Notice from now on when these bytes of a page change. */
   watch(page: CodePage, start: number, end: number): void { this.#mark(page, start, end); }
 
@@ -143,6 +148,7 @@ export class CodeCache {
   #makeRoom(bytes: number): void {
     if (this.#top + bytes <= Layout.physical) return;
     for (const page of this.#pages.values()) this.onPageGone(page);
+    this.onEmptied();
     this.#pages.clear();
     this.#byTable.clear();
     this.#cpu.codePages.fill(0);

@@ -14,43 +14,45 @@ import { bulkString } from './bulk.js';
 import { CodeCache } from './code-cache.js';
 import { Jit } from '../jit/jit.js';
 import { tableSize, type Unit } from '../operations/operation.js';
-import { generateInterpreter, type GeneratedInterpreter, Handler } from './generate.js';
-import { unpackInterpreter } from './packed.js';
-import { readyMade } from './ready-made.js';
+import { generateInterpreter, type GeneratedInterpreter, Handler, regionRecordShift, Status } from './generate.js';
 import { Field, recordSize } from './record.js';
 
 const EIP = State.eip >> 2;
 const BUDGET = State.budget >> 2;
 const ATTENTION = State.attention >> 2;
+const IN_REGIONS = State.inRegions >> 2;
 const pageMask = 0xfff;
-/** Instructions between two looks at what is hot, at least; up to 2^14 are added. */
-const shortestSlice = 12_000;
+const wasmPage = 0x10000;
+/** Instructions between two looks at what is hot, at least and at most; up to as many are added. Powers of two. */
+const shortestSlice = 1 << 12;
+const longestSlice = 1 << 16;
 
 type RunFunction = (record: number, pageBase: number) => number;
 
-/** Machines that agree in undefined results share their interpreter. */
-const modules = new Map<UndefinedResults, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
+/** Modules by what they depend on, memory size and undefined results: machines that agree in both share theirs. */
+const modules = new Map<string, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
 
-function moduleFor(undefinedResults: UndefinedResults): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
-  let known = modules.get(undefinedResults);
+function moduleFor(memoryPages: number, undefinedResults: UndefinedResults): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
+  const key = `${memoryPages} ${undefinedResults}`;
+  let known = modules.get(key);
   if (!known) {
-    const packed = readyMade();
-    const generated = (packed && unpackInterpreter(packed, undefinedResults)) ?? generateInterpreter(undefinedResults);
+    const generated = generateInterpreter(memoryPages, undefinedResults);
     known = { generated, module: new WebAssembly.Module(generated.code) };
-    modules.set(undefinedResults, known);
+    modules.set(key, known);
   }
   return known;
 }
 
-/** Modules of units, shared like those above. */
-const unitModules = new Map<Unit, WebAssembly.Module | undefined>();
+/** Modules of units by memory size, like those above. */
+const unitModules = new Map<string, WebAssembly.Module | undefined>();
 
-function unitModule(unit: Unit): WebAssembly.Module | undefined {
-  if (!unitModules.has(unit)) {
-    const code = unit.generate();
-    unitModules.set(unit, WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined);
+function unitModule(unit: Unit, memoryPages: number): WebAssembly.Module | undefined {
+  const key = `${unit.name} ${memoryPages}`;
+  if (!unitModules.has(key)) {
+    const code = unit.generate(memoryPages);
+    unitModules.set(key, WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined);
   }
-  return unitModules.get(unit);
+  return unitModules.get(key);
 }
 
 /** Runs decoded records in generated WebAssembly. */
@@ -64,6 +66,10 @@ export class InterpreterEngine implements Engine {
   readonly #installed = new Map<Unit, boolean>();
   /** Undefined for the interpreter alone. */
   readonly jit: Jit | undefined;
+  #slice = shortestSlice;
+  #sliceOver = false;
+  /** Where the generated code was entered last: at the end of a slice, where it would go on. */
+  #lastRun = 0;
   /** Makes the lengths of slices irregular, so that no loop keeps in step with them. */
   #noise = 1;
   /** Error code of a page fault that the generated code has run into, or -1; and where. */
@@ -74,7 +80,7 @@ export class InterpreterEngine implements Engine {
 
   /** @param hotAfter undefined for the interpreter alone; see Jit */
   constructor(cpu: Processor, hotAfter?: number) {
-    const { generated, module } = moduleFor(cpu.undefinedResults);
+    const { generated, module } = moduleFor(cpu.memory.buffer.byteLength / wasmPage, cpu.undefinedResults);
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
     this.#plain = generated.plain;
@@ -103,7 +109,7 @@ export class InterpreterEngine implements Engine {
   #install(unit: Unit): boolean {
     const known = this.#installed.get(unit);
     if (known !== undefined) return known;
-    const module = unitModule(unit);
+    const module = unitModule(unit, this.#cpu.memory.buffer.byteLength / wasmPage);
     if (module) new WebAssembly.Instance(module, { env: { memory: this.#cpu.memory, operations: this.#operations } });
     this.#installed.set(unit, module !== undefined);
     return module !== undefined;
@@ -118,36 +124,40 @@ export class InterpreterEngine implements Engine {
     stepper.account(i32[BUDGET]!);
   }
 
-  /** A slice after the other, with a look at where each one ends. */
+  /** A slice after the other, with a look at where each one ends. The more regions have to do with it, the longer they are. */
   #runSlices(jit: Jit): void {
     const cpu = this.#cpu;
-    const { i32 } = cpu;
+    const { i32, u32 } = cpu;
     const stepper = this.#stepper;
     let left = i32[BUDGET]!;
     for (;;) {
       this.#noise = (Math.imul(this.#noise, 0x19660d) + 0x3c6ef35f) | 0;
-      const slice = Math.min(left, shortestSlice + (this.#noise >>> 18));
+      const slice = Math.min(left, this.#slice + ((this.#noise >>> 8) & (this.#slice - 1)));
+      const before = u32[IN_REGIONS]!;
       stepper.held = left - slice;
       i32[BUDGET] = slice;
-      this.#runSlice();
+      this.#runSlice(jit);
       left = stepper.held + i32[BUDGET]!;
       if (cpu.pendingExit >= 0) break;
-      if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) jit.sample(i32[EIP]! >>> 0);
+      if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) jit.sample(this.#lastRun >>> 0);
       // a trap after the last instruction has taken one more than there was
       if (left <= 0) break;
+      const interpreted = slice - i32[BUDGET]! - ((u32[IN_REGIONS]! - before) >>> 0);
+      this.#slice = interpreted < shortestSlice >> 1 ? Math.min(this.#slice * 2, longestSlice) : shortestSlice;
     }
     stepper.held = 0;
     i32[BUDGET] = left;
   }
 
-  #runSlice(): void {
+  #runSlice(jit?: Jit): void {
     const cpu = this.#cpu;
     const { i32 } = cpu;
     const stepper = this.#stepper;
-    while (i32[BUDGET]! > 0 && cpu.pendingExit < 0) {
+    this.#sliceOver = false;
+    while (i32[BUDGET]! > 0 && cpu.pendingExit < 0 && !this.#sliceOver) {
       i32[ATTENTION] = 0;
       if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) !== Mode.fast || this.#delicate()) stepper.step();
-      else this.#runRecords();
+      else if (this.#runRecords() === Status.hot) jit?.leftFor(i32[EIP]! >>> 0);
     }
   }
 
@@ -157,7 +167,8 @@ export class InterpreterEngine implements Engine {
     return (i32[State.shadow >> 2]! | (i32[State.eflags >> 2]! & Eflags.rf)) !== 0;
   }
 
-  #runRecords(): void {
+  /** @returns why the generated code came back, if it was called */
+  #runRecords(): number | undefined {
     const { i32, u16 } = this.#cpu;
     const eip = i32[EIP]!;
     let record = 0;
@@ -165,30 +176,42 @@ export class InterpreterEngine implements Engine {
       record = this.code.recordAt(eip >>> 0);
     } catch (fault) {
       this.#stepper.fault(fault);
-      return;
+      return undefined;
     }
     if (record === 0) {
       this.#stepper.step();
-      return;
+      return undefined;
     }
     const remaining = u16[(record + Field.remaining) >> 1]!;
     const left = i32[BUDGET]!;
-    if (remaining > left) this.#runTail(record, eip & ~pageMask, left);
-    else {
-      i32[BUDGET] = left - remaining;
-      this.#run(record, eip & ~pageMask);
+    this.#lastRun = eip;
+    if (remaining > left) {
+      if (this.#stepper.held < remaining) return this.#runTail(record, eip & ~pageMask, left);
+      // not the last slice: where it ends is not important, so it ends at a place that others come by, too
+      this.#sliceOver = true;
+      return undefined;
     }
+    i32[BUDGET] = left - remaining;
+    return this.#run(record, eip & ~pageMask);
+  }
+
+  /** A record, or what it was before a region began there. */
+  #original(record: number): number {
+    const { u8, u16 } = this.#cpu;
+    if (u16[(record + Field.handler) >> 1] !== Handler.region) return record;
+    return Layout.regionRecords + (((u8[record + Field.placeHigh]! << 8) | u8[record + Field.placeLow]!) << regionRecordShift);
   }
 
   /** The budget ends inside this run: execute copies of its first `count` records, and a stop behind them. */
-  #runTail(from: number, pageBase: number, count: number): void {
+  #runTail(from: number, pageBase: number, count: number): number {
     const { i32, u8, u16 } = this.#cpu;
     let source = from;
     let target: number = Layout.scratch;
     let left = count;
     for (;;) {
-      u8.copyWithin(target, source, source + recordSize);
-      const handler = this.#plain[u16[(source + Field.handler) >> 1]!]!;
+      const original = this.#original(source);
+      u8.copyWithin(target, original, original + recordSize);
+      const handler = this.#plain[u16[(original + Field.handler) >> 1]!]!;
       u16[(target + Field.handler) >> 1] = handler;
       // a trap after the last instruction has taken one more than there was
       if (left <= 0) break;
@@ -199,7 +222,7 @@ export class InterpreterEngine implements Engine {
     }
     u16[(target + Field.handler) >> 1] = Handler.stop;
     i32[BUDGET] = 0;
-    this.#run(Layout.scratch, pageBase);
+    return this.#run(Layout.scratch, pageBase);
   }
 
   /** An access missed the translation tables. When it cannot be helped, #step comes next, for the same record. */

@@ -38,7 +38,17 @@ export const Status = {
   budget: 1,
   /** The reference engine executed an instruction after which the world may be another. */
   unwind: 2,
+  /** Regions leave for State.eip often, and there is none. */
+  hot: 3,
 } as const;
+
+/** How deep regions may call each other. */
+const deepestCalls = 64;
+/** Bytes of an entry of Layout.regionRecords, as a shift. */
+export const regionRecordShift = 6;
+/** Words at Layout.exitCounts, and how many exits it takes to be worth a look. Powers of two. */
+const exitCounters = 4096;
+const exitsPerLook = 128;
 
 /** What generate() yields: the module's bytes and the numbers of its handlers. */
 export interface GeneratedInterpreter {
@@ -214,8 +224,8 @@ const pseudo: readonly ((out: Output) => void)[] = [
 
 /**
  * A region begins here. It counts for itself, so the record's run goes back into the budget. When it comes back with the
- * budget as it was, it could not even begin: then one instruction is executed otherwise. Else it has left an EIP, and
- * where that has a region, too, it is called at once.
+ * budget as it was, it could not even begin: then its first instruction is executed otherwise. Else it has answered with
+ * an EIP, and where that has a region, too, it is called at once. Where it has none, that is counted.
  */
 function callRegion(out: Output): void {
   const addRemaining = (op: number): void => {
@@ -230,39 +240,38 @@ function callRegion(out: Output): void {
   out.op(Op.loop, noResult);
   out.level++;
   const again = out.level;
-  out.get(Local.pageBase);
+  pushRecordEip(out);
+  out.constant(deepestCalls);
   out.constant(0);
-  out.constant(0);
-  out.get(Local.record);
-  out.memory(Op.i32Load8u, Field.guard);
-  out.constant(8);
-  out.op(Op.i32Shl);
-  out.get(Local.record);
-  out.memory(Op.i32Load8u, Field.bytes);
-  out.op(Op.i32Or, Op.callIndirect);
+  pushPlace(out);
+  out.op(Op.callIndirect);
   out.code.unsigned(operationType);
-  out.op(0, Op.drop);
+  out.op(0);
+  out.set(Local.eip);
   out.constant(0);
   out.memory(Op.i32Load, State.budget);
   out.get(Local.budget);
   out.op(Op.i32Eq, Op.if, noResult);
   out.level++;
-  reload(out);
-  addRemaining(Op.i32Sub);
-  out.branch(Op.br, Label.step);
+  declined(out);
   out.level--;
   out.op(Op.end);
+  countRegion(out);
   out.reload(Local.budget, State.budget);
-  out.reload(Local.eip, State.eip);
   findRecord(out, (record) => {
     out.get(record);
     out.memory(Op.i32Load16u, Field.handler);
     out.constant(Handler.region);
-    out.op(Op.i32Eq);
+    out.op(Op.i32Ne, Op.if, noResult);
+    out.level++;
+    countExit(out, record);
+    out.level--;
+    out.op(Op.else);
+    out.level++;
     out.get(Local.budget);
     out.get(record);
     out.memory(Op.i32Load16u, Field.remaining);
-    out.op(Op.i32GeS, Op.i32And, Op.if, noResult);
+    out.op(Op.i32GeS, Op.if, noResult);
     out.level++;
     out.get(record);
     out.set(Local.record);
@@ -273,6 +282,8 @@ function callRegion(out: Output): void {
     out.branch(Op.br, again);
     out.level--;
     out.op(Op.end);
+    out.level--;
+    out.op(Op.end);
   });
   out.level--;
   out.op(Op.end);
@@ -280,14 +291,79 @@ function callRegion(out: Output): void {
   out.branch(Op.br, Label.lookup);
 }
 
-/** What every machine's memory has, in pages of 64 KiB. */
-const leastMemoryPages = Layout.physical >>> 16;
+/** The place of the region that begins at Local.record. */
+function pushPlace(out: Output): void {
+  out.get(Local.record);
+  out.memory(Op.i32Load8u, Field.placeHigh);
+  out.constant(8);
+  out.op(Op.i32Shl);
+  out.get(Local.record);
+  out.memory(Op.i32Load8u, Field.placeLow);
+  out.op(Op.i32Or);
+}
+
+/** A region could not begin: go on with a copy of what its first record was. */
+function declined(out: Output): void {
+  reload(out);
+  pushPlace(out);
+  out.constant(regionRecordShift);
+  out.op(Op.i32Shl);
+  out.constant(Layout.regionRecords);
+  out.op(Op.i32Add);
+  out.set(Local.record);
+  out.get(Local.budget);
+  out.constant(1);
+  out.op(Op.i32Sub);
+  out.set(Local.budget);
+  out.branch(Op.br, Label.top);
+}
+
+/** What the region took from the budget, it has executed. */
+function countRegion(out: Output): void {
+  out.constant(0);
+  out.constant(0);
+  out.memory(Op.i64Load, State.inRegions);
+  out.get(Local.budget);
+  out.constant(0);
+  out.memory(Op.i32Load, State.budget);
+  out.op(Op.i32Sub, Op.i64ExtendI32U, Op.i64Add);
+  out.memory(Op.i64Store, State.inRegions);
+}
+
+/** Regions were left for a record that has none. Now and then that is worth a look. */
+function countExit(out: Output, record: number): void {
+  const counter = Local.exitCounter;
+  out.get(record);
+  out.constant(3);
+  out.op(Op.i32ShrU);
+  out.constant((exitCounters - 1) << 2);
+  out.op(Op.i32And);
+  out.tee(counter);
+  out.get(counter);
+  out.memory(Op.i32Load, Layout.exitCounts);
+  out.constant(1);
+  out.op(Op.i32Add);
+  out.memory(Op.i32Store, Layout.exitCounts);
+  out.get(counter);
+  out.memory(Op.i32Load, Layout.exitCounts);
+  out.constant(exitsPerLook - 1);
+  out.op(Op.i32And, Op.i32Eqz, Op.if, noResult);
+  out.level++;
+  // lazy flags are where the region left them
+  out.constant(0);
+  out.get(Local.eip);
+  out.memory(Op.i32Store, State.eip);
+  out.constant(Status.hot);
+  out.op(Op.return);
+  out.level--;
+  out.op(Op.end);
+}
 
 /** Calls of operations have no shape of their own. */
 const noShape: Shape = { definition: definitionOf('nop'), size: 4, operandSize: 4, kinds: [], sizes: [], memory: MemoryForm.none };
 
-/** Generate the interpreter. It runs over the memory of any machine. */
-export function generateInterpreter(undefinedResults: UndefinedResults): GeneratedInterpreter {
+/** Generate the interpreter for a memory of so many pages of 64 KiB. */
+export function generateInterpreter(memoryPages: number, undefinedResults: UndefinedResults): GeneratedInterpreter {
   const shapes = selectShapes();
   const fusedShapes = selectFusedShapes(shapes);
   const handlers = new Map<number, number>();
@@ -351,7 +427,7 @@ export function generateInterpreter(undefinedResults: UndefinedResults): Generat
     ...new Array<number>(out.most32).fill(i32),
   ];
   const code = encodeModule({
-    memoryPages: leastMemoryPages,
+    memoryPages,
     imports,
     types: [{ parameters: [i32, i32, i32], results: [i32] }],
     table: { size: tableSize, offset: 0, elements: [] },

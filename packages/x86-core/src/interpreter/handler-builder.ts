@@ -47,8 +47,9 @@ export const Local = {
   record: 0, pageBase: 1, budget: 2, zero: 3, sign: 4, addend: 5, sum: 6, readTable: 7, writeTable: 8, codeTable: 9,
   /** Address of an access that missed; EIP to look up. */
   address: 10, eip: 11,
-  firstWide: 12, wideCount: 6,
-  firstTemporary: 18,
+  exitCounter: 12,
+  firstWide: 13, wideCount: 6,
+  firstTemporary: 19,
 } as const;
 
 /** Nesting levels of the interpreter's labels. */

@@ -40,8 +40,11 @@ export const Field = {
   segment: 28,
   /** u8: shift count of the index. */
   scale: 30,
-  /** u8: Guard bits of an operation. Where a region begins, its place in the table is here (upper half) and in `bytes`. */
+  /** u8: Guard bits of an operation. */
   guard: 31,
+  /** u8 each: where a region begins, its place in the table of functions. (A pair's handler still reads all else.) */
+  placeLow: 7,
+  placeHigh: 31,
 } as const;
 
 /** Bytes per record. */

@@ -1,44 +1,59 @@
 /*
  * From blocks to a WebAssembly module with one function: a region.
  */
+import { Handler } from '../interpreter/generate.js';
+import { Field } from '../interpreter/record.js';
 import { State } from '../state.js';
 import { encodeModule } from '../wasm/encoder.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
-import { OperationBuilder } from '../operations/operation.js';
-import type { Block } from './discover.js';
-import { RegionBuilder, type RegionContext, type Terminator } from './region-builder.js';
-import { emitStructured } from './structure.js';
+import { OperationBuilder, tableSize } from '../operations/operation.js';
+import type { Block } from './blocks.js';
+import { pathLengths } from './budget.js';
+import { RegionBuilder, type RegionContext } from './region-builder.js';
+import { emitStructured, reversePostorder } from './structure.js';
 
-/** What RegionContext has, and where the module goes. */
+/** What RegionContext has, and what the region's surroundings are. */
 export interface CompileContext extends RegionContext {
   readonly memoryPages: number;
   /** The base of the tables that accesses at this privilege are looked up in (State.tlbRead). */
   readonly readTable: number;
   /** The base of the tables of decoded code (State.codeTable). */
   readonly codeTables: number;
-  /** Pages beside the entry's: their number from it, and the table of decoded code that must still be theirs. */
-  readonly otherPages: readonly { readonly index: number; readonly table: number }[];
+  /** Pages the region has code of: their number from the entry's, and the table of decoded code that must still be theirs. */
+  readonly pages: readonly { readonly index: number; readonly table: number }[];
+  /** The address of a word that holds the place, in the table of functions, of the region that begins at an offset. */
+  readonly linkTo: (offset: number) => number | undefined;
+  readonly tailCalls: boolean;
+  /** Place of a function that does nothing but return the EIP it is given. */
+  readonly nowhere: number;
 }
 
 const pageShift = 12;
+const pageMask = 0xfff;
 const pageNumberMask = 0xf_ffff;
 
 /**
- * Compile a region. The function takes the page's linear address, and returns with State.eip on the next instruction. It may
- * have executed none: then State.budget is what it was.
+ * Compile a region. The function takes its entry's EIP and how deep regions may still call each other, and returns the EIP of the next
+ * instruction. It may have executed none: then State.budget is what it was.
  */
 export function compileRegion(blocks: readonly Block[], context: CompileContext): Uint8Array<ArrayBuffer> {
   const f = new OperationBuilder();
+  const eip = f.parameter(0);
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
-  f.when(f.do('i32.ne', state(State.tlbRead), f.i32(context.readTable)), () => f.leave(f.i32(0)));
-  for (const { index, table } of context.otherPages) {
-    const page = f.do('i32.add', f.do('i32.shr_u', f.parameter(0), f.i32(pageShift)), f.i32(index));
-    const entry = f.load('i32.load', f.do('i32.shl', f.do('i32.and', page, f.i32(pageNumberMask)), f.i32(2)), context.codeTables);
-    f.when(f.do('i32.ne', entry, f.i32(table)), () => f.leave(f.i32(0)));
+  f.when(f.do('i32.ne', state(State.tlbRead), f.i32(context.readTable)), () => f.leave(eip));
+  const entryPage = f.do('i32.shr_u', eip, f.i32(pageShift));
+  for (const { index, table } of context.pages) {
+    const page = f.do('i32.and', f.do('i32.add', entryPage, f.i32(index)), f.i32(pageNumberMask));
+    const entry = f.load('i32.load', f.do('i32.shl', page, f.i32(2)), context.codeTables);
+    f.when(f.do('i32.ne', entry, f.i32(table)), () => f.leave(eip));
   }
-  const b = new RegionBuilder(f, f.parameter(0), context);
+  const b = new RegionBuilder(f, f.do('i32.sub', eip, f.i32(blocks[0]!.start)), f.parameter(1), context);
+  const successors = blocks.map(successorsOf);
+  const order = reversePostorder(successors);
+  const position = new Map(order.map((node, i) => [node, i]));
+  const lengths = pathLengths(blocks, successors, order);
   const terminal = f.variable(f.i32(0));
-  b.frame(() => emitStructured(blocks.map(successorsOf), {
+  b.frame(context.tailCalls, lengths[0]!, () => emitStructured(successors, {
     loop: (body) => f.loop(body),
     block: (body) => { f.block([], (exit) => body(() => exit())); },
     code: (node, goTo) => {
@@ -48,33 +63,75 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
         if (b.terminator?.kind === 'branch') terminal.set(b.terminator.condition);
         else if (b.terminator?.kind === 'indirect') terminal.set(b.terminator.eip);
       });
-      const jump = (successor: number, offset: number): void => {
-        if (successor < 0 || !goTo(successor)) b.leaveTo(offset);
+      // what follows writes further blocks
+      const { terminator, returns } = b;
+      const leave = (offset: number, isCode: boolean): void => {
+        const link = isCode ? context.linkTo(offset) : undefined;
+        if (link === undefined) b.leaveTo(offset);
+        else b.goOn(b.eipOf(offset), state(link));
+      };
+      const jump = (successor: number, offset: number, isCode: boolean): void => {
+        if (successor >= 0 && position.get(successor)! <= position.get(node)!) b.needBudget(offset, lengths[successor]!);
+        if (successor < 0 || !goTo(successor)) leave(offset, isCode);
       };
       const target = block.end + block.instructions[block.instructions.length - 1]!.immediate;
-      switch ((b.terminator as Terminator | undefined)?.kind) {
+      const next = (): void => {
+        if (block.calls && block.next >= 0) b.needBudget(block.end, lengths[block.next]!);
+        jump(block.next, block.end, block.nextIsCode);
+      };
+      switch (terminator?.kind) {
         case 'branch':
-          f.when(terminal.get(), () => jump(block.target, target));
-          return jump(block.next, block.end);
-        case 'jump': return jump(block.target, target);
+          f.when(terminal.get(), () => jump(block.target, target, block.targetIsCode));
+          return next();
+        case 'jump':
+          if (!block.calls) return jump(block.target, target, block.targetIsCode);
+          b.callRegion(b.eipOf(target), (block.targetIsCode ? linked(target) : undefined) ?? f.i32(context.nowhere), block.end);
+          return next();
         case 'indirect':
-          guess(f, blocks, block.guesses, b.offsetOf(terminal.get()), jump);
-          return b.leaveAt(terminal.get());
-        default: jump(block.next, block.end);
+          if (block.calls) {
+            b.callRegion(terminal.get(), regionAt(f, terminal.get(), context), block.end);
+            return next();
+          }
+          guess(f, blocks, block.guesses, b.offsetOf(terminal.get()), (successor) => jump(successor, blocks[successor]!.start, true));
+          // a return is what a calling region waits for
+          if (returns) b.leaveAt(terminal.get());
+          else b.goOn(terminal.get(), regionAt(f, terminal.get(), context));
+          return;
+        default: next();
       }
     },
   }));
-  f.leave(f.i32(0));
-  return encodeModule({ memoryPages: context.memoryPages, imports: [], functions: [f.finish('region')] });
+  const region = f.finish('region');
+  return encodeModule({
+    memoryPages: context.memoryPages, imports: [], functions: [region], ...(f.callsTable && { table: { size: tableSize, offset: 0, elements: [] } }),
+  });
+
+  function linked(offset: number): Value | undefined {
+    const link = context.linkTo(offset);
+    return link === undefined ? undefined : state(link);
+  }
+}
+
+/** Place of the region that begins at an EIP, if there is one. */
+function regionAt(f: FunctionBuilder, eip: Value, { codeTables, nowhere }: CompileContext): Value {
+  const place = f.variable(f.i32(nowhere));
+  const word = (index: Value): Value => f.do('i32.shl', index, f.i32(2));
+  const table = f.load('i32.load', word(f.do('i32.shr_u', eip, f.i32(pageShift))), codeTables);
+  f.when(table, () => {
+    // address 0 is where records are that there are not, and holds zeros
+    const record = f.load('i32.load', f.do('i32.add', table, word(f.do('i32.and', eip, f.i32(pageMask)))));
+    const handler = f.load('i32.load16_u', record, Field.handler);
+    f.when(f.do('i32.eq', handler, f.i32(Handler.region)), () => {
+      place.set(f.do('i32.or', f.do('i32.shl', f.load('i32.load8_u', record, Field.placeHigh), f.i32(8)), f.load('i32.load8_u', record, Field.placeLow)));
+    });
+  });
+  return place.get();
 }
 
 /** Go to the block at an offset, if it is one of those guessed: a search by halves. */
-function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly number[], offset: Value, jump: (block: number, offset: number) => void): void {
+function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly number[], offset: Value, jump: (block: number) => void): void {
   if (guesses.length <= 2) {
-    for (const block of guesses) {
-      const { start } = blocks[block]!;
-      f.when(f.do('i32.eq', offset, f.i32(start)), () => jump(block, start));
-    }
+    for (const block of guesses) f.when(f.do('i32.eq', offset, f.i32(blocks[block]!.start)), () => jump(block));
     return;
   }
   const half = guesses.length >> 1;
@@ -89,7 +146,7 @@ function successorsOf({ target, next, guesses }: Block): number[] {
 
 function writeBlock(b: RegionBuilder, { start, instructions }: Block): void {
   b.beginBlock();
-  b.charge(start, instructions.length);
+  b.charge(instructions.length);
   let at = start;
   instructions.forEach((insn, i) => {
     b.instruction(insn, at, instructions.length - i);

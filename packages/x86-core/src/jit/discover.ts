@@ -1,30 +1,25 @@
 /*
  * Which instructions a region has.
  *
- * From its entry it follows fall-through, branches, jumps and calls into pages that have decoded code, breadth first, up to a
- * limit. A return may go behind any call of the region; a jump through a table, to what the table holds now. What cannot be in a region (rare instructions, strange addressing) ends a path: there the region is left.
+ * From its entry a region follows fall-through, branches and jumps, breadth first, up to a limit; jumps through a table, to
+ * what the table holds now. Small routines that it calls become part of it: their calls and returns are jumps then, the
+ * latter after a look at the return address. Other calls call the callee's region, if there is one. What cannot be in a
+ * region (rare instructions, strange addressing) ends a path: there the region is left.
  */
 import { type Decoder, newInstruction } from '../decode.js';
-import { copyInstruction, type Instruction, Repeat, SlotKind } from '../instruction.js';
+import { copyInstruction, type Instruction, Repeat } from '../instruction.js';
 import { Mode, SegmentRegister } from '../state.js';
+import { cut, type Block } from './blocks.js';
 
 const pageSize = 0x1000;
-const maxInstructions = 200;
-
-/** A straight piece of code within a region. */
-export interface Block {
-  /** Offset from the start of the entry's page, like all offsets here; it may lie in another page. */
-  readonly start: number;
-  readonly instructions: readonly Instruction[];
-  /** Offset behind the last instruction. */
-  readonly end: number;
-  /** The next block when the last instruction does not branch, or does not take its branch; -1 when the region is left. */
-  readonly next: number;
-  /** Where a branch, jump or call goes; -1 when that is not in the region (or there is none). */
-  readonly target: number;
-  /** Blocks that a return, or a jump or call through memory, may go to, by ascending start. */
-  readonly guesses: readonly number[];
-}
+const pageShift = 12;
+/** Instructions that a region follows by itself, and with the routines it takes in. */
+const maxOwn = 200;
+const maxInstructions = 320;
+/** Routines beyond this many instructions are called, not taken in. */
+const maxRoutine = 60;
+/** Entries of a jump table that are looked at. */
+const maxTable = 64;
 
 /** What code may depend on. */
 export interface CodeContext {
@@ -41,60 +36,96 @@ export interface CodeContext {
   readonly hasOperation: (insn: Instruction) => boolean;
 }
 
-/** Entries of a jump table that are looked at. */
-const maxTable = 64;
-const pageShift = 12;
-const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave)$/;
-/** Return sites a RET is compared with. */
-const maxReturns = 4;
+/** A direct call: where it is, where it goes, what is behind it. All places are offsets from the start of the entry's page. */
+interface CallSite {
+  readonly at: number;
+  readonly target: number;
+  readonly end: number;
+}
+
+/** What is reached from a place without following calls and returns. */
+interface Walk {
+  readonly instructions: Map<number, Instruction>;
+  readonly leaders: Set<number>;
+  readonly calls: CallSite[];
+  /** Where a jump through a table may go, by the jump's place. */
+  readonly tables: Map<number, readonly number[]>;
+  /** Nothing was left out for want of room. */
+  readonly complete: boolean;
+}
 
 /** Blocks of the region that begins at an offset, the entry first; undefined when there is nothing to be gained. */
 export function discover(context: CodeContext, entry: number): Block[] | undefined {
-  const known = new Map<number, Instruction>();
+  const code = walk(context, entry, maxOwn, new Map());
+  if (!code.instructions.has(entry)) return undefined;
+  /** Routines that are part of the region → behind which of its calls they return. */
+  const routines = new Map<number, Set<number>>([[entry, new Set()]]);
+  const inlined = new Set<number>();
+  // calls of routines that are taken in are appended while we go
+  for (const { at, target, end } of code.calls) {
+    let sites = routines.get(target);
+    if (sites === undefined) {
+      const body = walk(context, target, Math.min(maxRoutine, maxInstructions - code.instructions.size), code.instructions);
+      if (!body.complete) continue;
+      for (const [place, insn] of body.instructions) code.instructions.set(place, insn);
+      for (const place of body.leaders) code.leaders.add(place);
+      for (const [place, targets] of body.tables) code.tables.set(place, targets);
+      code.calls.push(...body.calls);
+      routines.set(target, (sites = new Set()));
+    }
+    sites.add(end);
+    inlined.add(at);
+  }
+  return cut({ entry, routines, inlined, isCode: (offset) => decodeAt(context, offset) !== undefined, ...code });
+}
+
+/** @param known instructions that cost nothing: the region has them already */
+function walk(context: CodeContext, entry: number, limit: number, known: ReadonlyMap<number, Instruction>): Walk {
+  const instructions = new Map<number, Instruction>();
   const leaders = new Set<number>([entry]);
-  const returnSites: number[] = [];
+  const calls: CallSite[] = [];
   const tables = new Map<number, readonly number[]>();
   const queue = [entry];
-  let called = 0;
+  let complete = context.pageAt(entry >> pageShift) !== undefined;
+  let added = 0;
+  const visit = (offset: number): void => {
+    if (context.pageAt(offset >> pageShift) === undefined) return;
+    leaders.add(offset);
+    queue.push(offset);
+  };
   for (let from = queue.shift(); from !== undefined; from = queue.shift()) {
-    called = 0;
-    for (let at = from; known.size < maxInstructions && !known.has(at);) {
+    for (let at = from; !instructions.has(at);) {
+      if (added >= limit) {
+        complete = false;
+        break;
+      }
       const insn = decodeAt(context, at);
       if (insn === undefined) break;
-      known.set(at, insn);
+      instructions.set(at, insn);
+      if (!known.has(at)) added++;
       const end = at + insn.length;
-      const { definition } = insn;
-      if (definition.branches) {
-        visit(end + insn.immediate, definition.name === 'call');
+      const { definition: { name, branches, ends } } = insn;
+      if (name.startsWith('call')) {
+        if (branches) calls.push({ at, target: end + insn.immediate, end });
+        visit(end);
+      } else if (branches) visit(end + insn.immediate);
+      if (name === 'jmp_indirect') {
+        const table = tableTargets(context, insn);
+        tables.set(at, table);
+        for (const target of table) visit(target);
       }
-      const table = definition.name.endsWith('_indirect') ? tableTargets(context, insn) : [];
-      tables.set(at, table);
-      for (const target of table) visit(target);
-      if (definition.name.startsWith('call')) {
-        visit(end, true);
-        if (returnSites.length < maxReturns && !returnSites.includes(end)) returnSites.push(end);
-      }
-      if (definition.ends) break;
-      if (definition.branches) {
+      if (ends) break;
+      if (branches) {
         visit(end);
         break;
       }
       at = end;
     }
   }
-  if (!known.has(entry)) return undefined;
-  return cut(known, leaders, entry, (at, name) => (name.startsWith('ret') ? returnSites : tables.get(at) ?? []));
-
-  /** What is called comes first: a call without its return is of little use. */
-  function visit(offset: number, first = false): void {
-    if (context.pageAt(offset >> pageShift) === undefined) return;
-    leaders.add(offset);
-    if (first) queue.splice(called++, 0, offset);
-    else queue.push(offset);
-  }
+  return { instructions, leaders, calls, tables, complete };
 }
 
-/** Where a jump or call through a word in memory may go: what the word, or the table that an index selects it from, holds. */
+/** Where a jump through a word in memory may go: what the word, or the table that an index selects it from, holds. */
 function tableTargets({ pageAt, peekOffset, mode }: CodeContext, insn: Instruction): number[] {
   const { memory, base, index, scale, displacement, segment } = insn;
   if (!memory || base >= 0 || (index >= 0 && scale !== 2) || (mode & flatBit(segment)) === 0) return [];
@@ -107,35 +138,6 @@ function tableTargets({ pageAt, peekOffset, mode }: CodeContext, insn: Instructi
   return [...found];
 }
 
-/** @param guess places that an indirect jump, call or return at an offset may go to */
-function cut(
-  known: ReadonlyMap<number, Instruction>, leaders: ReadonlySet<number>, entry: number, guess: (at: number, name: string) => readonly number[],
-): Block[] {
-  const starts = [entry, ...[...leaders].filter((offset) => offset !== entry)].filter((offset) => known.has(offset));
-  const number = new Map(starts.map((start, i) => [start, i]));
-  const blockAt = (offset: number): number => number.get(offset) ?? -1;
-  return starts.map((start) => {
-    const instructions: Instruction[] = [];
-    let at = start;
-    for (;;) {
-      const insn = known.get(at);
-      if (insn === undefined || (at !== start && leaders.has(at))) break;
-      instructions.push(insn);
-      at += insn.length;
-      if (insn.definition.branches || insn.definition.ends) break;
-    }
-    const last = instructions[instructions.length - 1]!;
-    const { branches, ends, name } = last.definition;
-    const guesses = guess(at - last.length, name).filter((offset) => number.has(offset)).sort((a, b) => a - b);
-    return {
-      start, instructions, end: at,
-      next: ends ? -1 : blockAt(at),
-      target: branches ? blockAt(at + last.immediate) : -1,
-      guesses: guesses.map(blockAt),
-    };
-  });
-}
-
 const scratch = newInstruction();
 
 /** A copy of the instruction at an offset, if it may be part of a region. */
@@ -145,6 +147,8 @@ function decodeAt(context: CodeContext, at: number): Instruction | undefined {
   if (base === undefined || !decoder.decode(scratch, bytes, base + (at & (pageSize - 1)), base + pageSize, true)) return undefined;
   return canCompile(scratch, context) ? copyInstruction(scratch) : undefined;
 }
+
+const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave)$/;
 
 function canCompile(insn: Instruction, { mode, hasOperation }: CodeContext): boolean {
   const { definition } = insn;
@@ -162,9 +166,4 @@ function canCompile(insn: Instruction, { mode, hasOperation }: CodeContext): boo
 export function flatBit(segment: number): number {
   return segment === SegmentRegister.ds ? Mode.flatDs : segment === SegmentRegister.ss ? Mode.flatSs
     : segment === SegmentRegister.es ? Mode.flatEs : 0;
-}
-
-/** Does the instruction read or write its memory operand (LEA and NOP do not)? */
-export function touchesMemory({ definition, kind }: Instruction): boolean {
-  return definition.findCall !== undefined || kind.some((k, slot) => k === SlotKind.memory && definition.uses[slot] !== undefined);
 }

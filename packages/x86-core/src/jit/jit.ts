@@ -1,33 +1,44 @@
 /*S:370
  * Regions: hot code as WebAssembly functions of its own.
  *
- * The engine runs in slices; where a slice happens to end, code is hot more often than not. An address met a few times so
- * becomes the entry of a region (discover.ts), which is compiled (compile.ts) and called from the record there. Regions
- * belong to their page: when its bytes change, they go.
+ * The engine runs in slices; where a slice happens to end, code is hot more often than not, and so it is where regions are
+ * left often. An address met a few times so becomes the entry of a region (discover.ts), which is compiled (compile.ts) and called from the
+ * record there, and by other regions (links.ts). Regions belong to their pages: when the bytes of one change, they go.
  */
 import { Decoder } from '../decode.js';
 import type { Instruction } from '../instruction.js';
 import type { CodeCache, CodePage } from '../interpreter/code-cache.js';
-import { Handler } from '../interpreter/generate.js';
+import { Handler, regionRecordShift } from '../interpreter/generate.js';
 import { Field, recordSize } from '../interpreter/record.js';
 import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
+import type { Block } from './blocks.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
+import { Links } from './links.js';
+import { hasTailCalls, nowhere } from './tail-calls.js';
 
 const pageSize = 0x1000;
 const pageMask = 0xfff;
 const pageShift = 12;
 const pageNumberMask = 0xf_ffff;
+const userLevel = 3;
 /** How far apart, in pages, a region's code may lie. */
 const farthestPage = 100;
+/** Regions after which a further one must be twice as hot. */
 const patience = 2048;
 const wasmPage = 0x10000;
-/** Slices that must have ended at an address before it is compiled, unless somebody says otherwise. */
-export const defaultHotAfter = 40;
+/** Times that an address must have been met before it is compiled, unless somebody says otherwise. */
+export const defaultHotAfter = 16;
+/** Looks at an address that regions are left for often count for this part of what is needed. */
+const exitWeight = 4;
+/** An address within a region is no good entry: it must be so many times as hot. */
+const coveredPatience = 8;
 /** Addresses remembered before counting starts anew. */
 const maxCounted = 4096;
+/** Place of the function that stands for no region; the others follow. */
+const nowherePlace = firstPlace.region;
 
 /** Counters for the owner's statistics. */
 export interface JitStatistics {
@@ -49,10 +60,16 @@ export class Jit {
   readonly #install: (unit: Unit) => boolean;
   readonly #hotAfter: number;
   readonly #decoder: Decoder;
-  /** Record → slices that ended there; negative for what cannot be compiled. */
+  readonly #links: Links;
+  readonly #nowhere = nowhere();
+  /** Record → times it was met. */
   readonly #counts = new Map<number, number>();
   readonly #regions = new Map<number, Region>();
-  readonly #free = Array.from({ length: tableSize - firstPlace.region }, (_, i) => tableSize - 1 - i);
+  /** Records of instructions that regions have → how many have them. */
+  readonly #covered = new Map<number, number>();
+  /** Those of them that began a block when their region was made. */
+  readonly #leaders = new Set<number>();
+  readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
 
   constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean, hotAfter: number) {
     this.#hotAfter = hotAfter;
@@ -61,43 +78,84 @@ export class Jit {
     this.#table = table;
     this.#install = install;
     this.#decoder = new Decoder(cpu.features);
-    code.onPageGone = (page) => this.#forget(page);
+    this.#links = new Links(cpu.i32, nowherePlace);
+    for (let place = nowherePlace; place < tableSize; place++) table.set(place, this.#nowhere);
+    code.onPageGone = (page) => {
+      for (const place of page.regions) this.#drop(place);
+    };
+    code.onEmptied = () => {
+      // records and pages are numbered anew
+      this.#counts.clear();
+      this.#links.clear();
+      this.#covered.clear();
+      this.#leaders.clear();
+    };
   }
 
-  /** A page's code is going: so are the regions with code of it. */
-  #forget(page: CodePage): void {
-    // records are numbered anew after an eviction
+  #drop(place: number): void {
+    const { pages, record, fields, key, covers } = this.#regions.get(place)!;
+    for (const page of pages) page.regions.delete(place);
+    this.#cpu.u8.set(fields, record);
+    for (const covered of covers) this.#covered.set(covered, this.#covered.get(covered)! - 1);
+    this.#regions.delete(place);
+    this.#links.set(key, undefined);
+    this.#table.set(place, this.#nowhere);
+    this.#free.push(place);
+    this.stats.dropped++;
+  }
+
+  /** No places or words are left: everything goes, for what is still hot comes back soon. */
+  #dropAll(): void {
+    for (const place of [...this.#regions.keys()]) this.#drop(place);
+    this.#links.clear();
     this.#counts.clear();
-    for (const place of page.regions) {
-      const { pages, record, fields } = this.#regions.get(place)!;
-      for (const other of pages) other.regions.delete(place);
-      this.#cpu.u8.set(fields, record);
-      this.#regions.delete(place);
-      this.#table.set(place, null);
-      this.#free.push(place);
-      this.stats.dropped++;
-    }
   }
 
   /** A slice has ended before the instruction at a linear address. */
-  sample(linear: number): void {
+  sample(linear: number): void { this.#meet(linear, 1, coveredPatience); }
+
+  /** Regions have been left for a linear address that has none often. */
+  leftFor(linear: number): void {  this.#meet(linear, Math.ceil(this.#hotAfter / exitWeight), 1); }
+
+  /** @param ifCovered how much hotter it must be where a region has the instruction already */
+  #meet(linear: number, times: number, ifCovered: number): void {
     const found = this.#code.find(linear);
-    if (!found) return;
-    const { u16 } = this.#cpu;
-    const handler = u16[(found.record + Field.handler) >> 1]!;
-    if (handler <= Handler.region) return;
-    const count = (this.#counts.get(found.record) ?? 0) + 1;
+    if (!found || this.#isPseudo(found.record)) return;
     if (this.#counts.size >= maxCounted) this.#counts.clear();
-    this.#counts.set(found.record, count);
+    const covered = (this.#covered.get(found.record) ?? 0) > 0;
+    // a budget may end anywhere, but goes on from there once only
+    if (covered && ifCovered > 1 && !this.#leaders.has(found.record)) return;
+    const before = this.#counts.get(found.record) ?? 0;
+    this.#counts.set(found.record, before + times);
     // the more regions there have been, the more must be gained by another: a guest cannot make us compile for ever
-    if (count === this.#hotAfter + Math.floor((this.stats.compiled * this.#hotAfter) / patience) && this.#free.length > 0) this.#compile(found, linear);
+    const hot = this.#hotAfter + Math.floor((this.stats.compiled * this.#hotAfter) / patience);
+    const needed = covered ? hot * ifCovered : hot;
+    if (before < needed && before + times >= needed) this.#begin(found, linear);
   }
 
-  #compile({ page, record }: NonNullable<ReturnType<CodeCache['find']>>, linear: number): void {
-    const cpu = this.#cpu;
+  /** Compile what is hot: the loop around it rather than a loop from its middle. */
+  #begin(found: Place, linear: number): void {
     const started = performance.now();
+    const blocks = this.#discover(found.page, linear);
+    const header = blocks && loopAround(blocks);
+    const above = header === undefined ? undefined : this.#code.find(((linear & ~pageMask) + header) >>> 0);
+    if (header === undefined || above === undefined || this.#isPseudo(above.record)) {
+      if (blocks) this.#compile(found, linear, blocks);
+    } else if (!this.#covered.get(above.record)) {
+      const start = ((linear & ~pageMask) + header) >>> 0;
+      const loop = this.#discover(above.page, start);
+      if (loop) this.#compile(above, start, loop);
+    }
+    this.stats.milliseconds += performance.now() - started;
+  }
+
+  /** There is no instruction at the record, or a region begins there. */
+  #isPseudo(record: number): boolean { return this.#cpu.u16[(record + Field.handler) >> 1]! <= Handler.region; }
+
+  #discover(page: CodePage, linear: number): Block[] | undefined {
+    const cpu = this.#cpu;
     const { readUnsigned, pages } = this.#surroundings(page, linear >>> pageShift);
-    const blocks = discover({
+    return discover({
       bytes: cpu.u8, mode: page.mode, decoder: this.#decoder,
       pageAt: (index) => {
         const found = pages(index);
@@ -113,28 +171,74 @@ export class Jit {
         return call !== undefined && this.#install(call.operation.unit);
       },
     }, linear & pageMask);
-    if (!blocks) return;
+  }
+
+  #compile({ page, record }: Place, linear: number, blocks: readonly Block[]): void {
+    const cpu = this.#cpu;
+    const { pages } = this.#surroundings(page, linear >>> pageShift);
+    if (this.#free.length === 0 || this.#links.isFull(2 * blocks.length)) this.#dropAll();
+    const user = cpu.i32[State.cpl >> 2] === userLevel;
+    const keyOf = (of: CodePage, offset: number): number => 2 * (of.table + 4 * (offset & pageMask)) + (user ? 1 : 0);
     const used = [...new Set(blocks.map(({ start }) => start >> pageShift))];
     const code = compileRegion(blocks, {
       isFlat: (segment) => (page.mode & flatBit(segment)) !== 0,
-      user: cpu.i32[State.cpl >> 2] === 3, readTable: cpu.i32[State.tlbRead >> 2]!, codeTables: cpu.i32[State.codeTable >> 2]!,
-      otherPages: used.filter((index) => index !== 0).map((index) => ({ index, table: pages(index)!.table })),
+      user, readTable: cpu.i32[State.tlbRead >> 2]!, codeTables: cpu.i32[State.codeTable >> 2]!,
+      pages: used.map((index) => ({ index, table: pages(index)!.table })),
+      linkTo: (offset) => {
+        const to = pages(offset >> pageShift);
+        return to && this.#links.wordOf(keyOf(to, offset));
+      },
+      tailCalls: hasTailCalls(), nowhere: nowherePlace,
       undefinedResults: cpu.undefinedResults, features: cpu.features,
       memoryPages: cpu.memory.buffer.byteLength / wasmPage,
     });
     const module = new WebAssembly.Module(code);
-    const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory } });
-    const place = this.#free.pop()!;
-    this.#table.set(place, exports['region'] as () => number);
-    this.#regions.set(place, { pages: used.map((index) => pages(index)!), record, fields: cpu.u8.slice(record, record + recordSize) });
-    for (const index of used) pages(index)!.regions.add(place);
-    for (const { start, end } of blocks) this.#code.watch(pages(start >> pageShift)!, start & pageMask, ((end - 1) & pageMask) + 1);
-    cpu.u16[(record + Field.handler) >> 1] = Handler.region;
-    cpu.u8[record + Field.bytes] = place & 0xff;
-    cpu.u8[record + Field.guard] = place >> 8;
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
+    this.#enter(exports['region'] as () => number, record, blocks, used.map((index) => pages(index)!), used, keyOf(page, linear));
     this.stats.compiled++;
     this.stats.bytes += code.length;
-    this.stats.milliseconds += performance.now() - started;
+  }
+
+  /** Let a region be found: in the table, from its record, by the links of others, and by its pages. */
+  #enter(region: () => number, record: number, blocks: readonly Block[], pages: readonly CodePage[], indexes: readonly number[], key: number): void {
+    const { u8, u16 } = this.#cpu;
+    const place = this.#free.pop()!;
+    const fields = u8.slice(record, record + recordSize);
+    this.#table.set(place, region);
+    const covers: number[] = [];
+    for (const page of pages) page.regions.add(place);
+    for (const { start, end, instructions } of blocks) {
+      const page = pages[indexes.indexOf(start >> pageShift)]!;
+      this.#code.watch(page, start & pageMask, ((end - 1) & pageMask) + 1);
+      let at = start & pageMask;
+      for (const { length } of instructions) {
+        const covered = this.#cpu.i32[(page.table >> 2) + at]!;
+        covers.push(covered);
+        if (at === (start & pageMask)) this.#leaders.add(covered);
+        this.#covered.set(covered, (this.#covered.get(covered) ?? 0) + 1);
+        at += length;
+      }
+    }
+    this.#regions.set(place, { pages, record, fields, key, covers });
+    this.#copyRecord(record, place);
+    u16[(record + Field.handler) >> 1] = Handler.region;
+    u8[record + Field.placeLow] = place & 0xff;
+    u8[record + Field.placeHigh] = place >> 8;
+    this.#links.set(key, place);
+  }
+
+  /** The record as it is, on its own: a run of one instruction, and a link to what follows. */
+  #copyRecord(record: number, place: number): void {
+    const { u8, u16 } = this.#cpu;
+    const copy = Layout.regionRecords + (place << regionRecordShift);
+    u8.copyWithin(copy, record, record + recordSize);
+    const handler = u16[(record + Field.handler) >> 1]!;
+    u16[(copy + Field.handler) >> 1] = this.#code.plainHandler(handler);
+    u16[(copy + Field.remaining) >> 1] = 1;
+    const link = copy + recordSize;
+    u8.fill(0, link, link + recordSize);
+    u16[(link + Field.handler) >> 1] = Handler.link;
+    u16[(link + Field.offset) >> 1] = u16[(record + Field.offset) >> 1]! + u8[record + Field.length]!;
   }
 
   /** What a region's search may see of memory: pages near the entry's, and words, as far as reading them is no event. */
@@ -163,4 +267,22 @@ interface Region {
   /** Its entry's record, and what that was before. */
   readonly record: number;
   readonly fields: Uint8Array;
+  /** Its links'. */
+  readonly key: number;
+  /** Records of its instructions. */
+  readonly covers: readonly number[];
 }
+
+type Place = NonNullable<ReturnType<CodeCache['find']>>;
+
+/** Where the innermost loop around a region's entry begins, if that is elsewhere: compilers put loops behind their beginnings. */
+function loopAround(blocks: readonly Block[]): number | undefined {
+  const entry = blocks[0]!.start;
+  let [header, length] = [entry, Number.POSITIVE_INFINITY];
+  for (const { start, target } of blocks) {
+    const to = target < 0 ? start : blocks[target]!.start;
+    if (to < start && to <= entry && start >= entry && start - to < length) [header, length] = [to, start - to];
+  }
+  return header === entry ? undefined : header;
+}
+

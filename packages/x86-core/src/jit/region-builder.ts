@@ -64,6 +64,7 @@ export class RegionBuilder implements Builder<Value> {
   readonly #f: OperationBuilder;
   readonly #context: RegionContext;
   readonly #pageBase: Value;
+  readonly #depth: Value;
   readonly #mirrors: Variable[];
   readonly #xmm: Variable[];
   readonly #xmmUsed = new Set<number>();
@@ -71,9 +72,11 @@ export class RegionBuilder implements Builder<Value> {
   readonly #registers: RegisterFile;
   readonly #read = new Set<number>();
   readonly #written = new Set<number>();
-  /** Leave the region for an EIP, and for a known place: see packExit(). */
+  /** Return an EIP, and a known place: see packExit(). */
   #leaveDynamic: (eip: Value) => void = () => undefined;
   #leaveKnown: (packed: Value) => void = () => undefined;
+  /** Leave for an EIP by becoming the region in a place of the table. */
+  #goOn: (eip: Value, place: Value) => void = () => undefined;
   #insn!: Instruction;
   /** Offset in the page, and instructions of the block from this one on. */
   #at = 0;
@@ -83,11 +86,14 @@ export class RegionBuilder implements Builder<Value> {
   #flags: { [name in FlagName]?: Value } = {};
   /** Set by the instruction that ends a block. */
   terminator: Terminator | undefined;
+  /** That instruction is a return. */
+  returns = false;
 
-  /** @param pageBase the linear address of the region's page */
-  constructor(f: OperationBuilder, pageBase: Value, context: RegionContext) {
+  /** @param pageBase the linear address of the region's page @param depth how deep regions may still call each other */
+  constructor(f: OperationBuilder, pageBase: Value, depth: Value, context: RegionContext) {
     this.#f = f;
     this.#pageBase = pageBase;
+    this.#depth = depth;
     this.#context = context;
     this.undefinedResults = context.undefinedResults;
     this.#mirrors = mirrored.map(() => f.variable(f.i32(0)));
@@ -114,31 +120,73 @@ export class RegionBuilder implements Builder<Value> {
 
   // ── the frame ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Write the state's way in, a body that ends by leaving, and the state's way out. @returns the EIP, stored as well */
-  frame(body: () => void): Value {
+  /**
+   * Write the state's way in, a body that ends by leaving, and the state's ways out.
+   * @param tailCalls the host has them: regions go on in one another without coming back
+   * @param needed instructions that must be in the budget for the region to begin at all
+   */
+  frame(tailCalls: boolean, needed: number, body: () => void): void {
+    const f = this.#f;
+    f.when(f.do('i32.lt_s', this.#state(State.budget), f.i32(needed)), () => f.leave(f.parameter(0)));
+    this.#enterState();
+    const [next, place] = f.block(['i32', 'i32'], (goOn) => {
+      const [eip] = f.block(['i32'], (leave) => {
+        this.#leaveDynamic = leave;
+        this.#goOn = tailCalls ? goOn : leave;
+        const [packed] = f.block(['i32'], (known) => {
+          this.#leaveKnown = known;
+          body();
+        });
+        this.#giveBack(f.do('i32.shr_u', packed!, f.i32(restShift)));
+        const offset = f.do('i32.shr_s', f.do('i32.shl', packed!, f.i32(32 - restShift)), f.i32(32 - restShift));
+        leave(f.do('i32.add', this.#pageBase, offset));
+      });
+      this.#leaveState();
+      f.leave(eip!);
+    });
+    if (!tailCalls) return;
+    this.#leaveState();
+    f.tailCallIndirect(place!, next!, this.#depth, f.i32(0));
+  }
+
+  #giveBack(count: Value): void {
+    const budget = this.#mirrors[budgetIndex]!;
+    budget.set(this.#f.do('i32.add', budget.get(), count));
+  }
+
+  /** The state from its page into locals, as far as the region has to do with it. */
+  #enterState(): void {
     const f = this.#f;
     mirrored.forEach((address, i) => f.ifNeeded(() => this.#read.has(i) || this.#written.has(i), () => {
       this.#mirrors[i]!.set(f.load('i32.load', f.i32(0), address));
     }));
     this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmUsed.has(i), () => variable.set(f.load('v128.load', f.i32(0), State.xmm + 16 * i))));
-    const [eip] = f.block(['i32'], (leave) => {
-      this.#leaveDynamic = leave;
-      const [packed] = f.block(['i32'], (known) => {
-        this.#leaveKnown = known;
-        body();
-      });
-      const budget = this.#mirrors[budgetIndex]!;
-      budget.set(f.do('i32.add', budget.get(), f.do('i32.shr_u', packed!, f.i32(restShift))));
-      const offset = f.do('i32.shr_s', f.do('i32.shl', packed!, f.i32(32 - restShift)), f.i32(32 - restShift));
-      leave(f.do('i32.add', this.#pageBase, offset));
-    });
-    f.store('i32.store', f.i32(0), eip!, State.eip);
+  }
+
+  /** And back, as far as the region changes it. */
+  #leaveState(): void {
+    const f = this.#f;
     mirrored.forEach((address, i) => f.ifNeeded(() => this.#written.has(i), () => {
       f.store('i32.store', f.i32(0), this.#mirrors[i]!.get(), address);
     }));
     this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmWritten.has(i), () => f.store('v128.store', f.i32(0), variable.get(), State.xmm + 16 * i)));
-    return eip!;
   }
+
+  /**
+   * Call the region in a place of the table, which begins at `eip`. When it comes back to somewhere else than the
+   * offset `site`, so do we: all state is in its page, and whoever called us goes on from there.
+   */
+  callRegion(eip: Value, place: Value, site: number): void {
+    const f = this.#f;
+    f.when(f.do('i32.eqz', this.#depth), () => this.#leaveDynamic(eip));
+    this.#leaveState();
+    const next = f.callIndirect(place, eip, f.do('i32.sub', this.#depth, f.i32(1)), f.i32(0));
+    f.when(f.do('i32.ne', next, this.eipOf(site)), () => f.leave(next));
+    this.#enterState();
+  }
+
+  /** Go on at `eip` in the region in a place of the table, if the host can do that; else leave. */
+  goOn(eip: Value, place: Value): void { this.#goOn(eip, place); }
 
   #getMirror(index: number): Value {
     this.#read.add(index);
@@ -162,18 +210,22 @@ export class RegionBuilder implements Builder<Value> {
   }
   leaveAt(eip: Value): void { this.#leaveDynamic(eip); }
 
-  /** Take a block's instructions out of the budget, or leave before it. */
-  charge(offset: number, count: number): void {
+  /** Leave before an offset unless so many instructions are left in the budget. */
+  needBudget(offset: number, count: number): void {
     const f = this.#f;
-    const left = f.do('i32.sub', this.#getMirror(budgetIndex), f.i32(count));
-    this.#setMirror(budgetIndex, left);
-    f.when(f.do('i32.lt_s', left, f.i32(0)), () => this.#leaveKnown(f.i32(packExit(offset, count))));
+    f.when(f.do('i32.lt_s', this.#getMirror(budgetIndex), f.i32(count)), () => this.#leaveKnown(f.i32(packExit(offset, 0))));
+  }
+
+  /** Take a block's instructions out of the budget. */
+  charge(count: number): void {
+    this.#setMirror(budgetIndex, this.#f.do('i32.sub', this.#getMirror(budgetIndex), this.#f.i32(count)));
   }
 
   /** A block begins: nothing is known of the flags. */
   beginBlock(): void {
     this.#flags = {};
     this.terminator = undefined;
+    this.returns = false;
   }
 
   /** Write one instruction. @param at its offset in the page @param rest instructions of the block from it on */
@@ -505,6 +557,7 @@ export class RegionBuilder implements Builder<Value> {
     const to = this.#load(this.#translate(top, 4, false), 4);
     this.setGpr(Register.esp, 4, this.add(this.add(top, this.imm(4)), extra));
     this.terminator = { kind: 'indirect', eip: to };
+    this.returns = true;
   }
 
   raise(): void {

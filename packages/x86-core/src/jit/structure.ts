@@ -66,7 +66,8 @@ export function emitStructured(successors: readonly (readonly number[])[], emitt
   tree(order[0]!);
 }
 
-function reversePostorder(successors: readonly (readonly number[])[]): number[] {
+/** Nodes in an order in which each comes before those it leads to, but for the back edges of loops. */
+export function reversePostorder(successors: readonly (readonly number[])[]): number[] {
   const seen = new Set<number>();
   const order: number[] = [];
   const walk = (node: number): void => {

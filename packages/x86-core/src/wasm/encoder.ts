@@ -74,7 +74,7 @@ export const noResult = 0x40;
 
 /** Opcodes, under the names of the text format. */
 export const Op = {
-  unreachable: 0x00, block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, br: 0x0c, brIf: 0x0d, brTable: 0x0e, return: 0x0f, call: 0x10, callIndirect: 0x11,
+  unreachable: 0x00, block: 0x02, loop: 0x03, if: 0x04, else: 0x05, end: 0x0b, br: 0x0c, brIf: 0x0d, brTable: 0x0e, return: 0x0f, call: 0x10, callIndirect: 0x11, returnCallIndirect: 0x13,
   drop: 0x1a, select: 0x1b, selectTyped: 0x1c, localGet: 0x20, localSet: 0x21, localTee: 0x22,
   i32Load: 0x28, i64Load: 0x29, i32Load8u: 0x2d, i32Load16u: 0x2f, i32Store: 0x36, i64Store: 0x37, i32Store8: 0x3a, i32Store16: 0x3b,
   i32Const: 0x41, i64Const: 0x42, f64Const: 0x44,
@@ -107,7 +107,7 @@ export interface TableUse {
 }
 
 /**
- * What goes into a module. The memory of at least `memoryPages` pages of 64 KiB is imported as env.memory, functions as env.<name>, in this order. `types` are further
+ * What goes into a module. The memory is imported as env.memory, functions as env.<name>, in this order. `types` are further
  * function types, for indirect calls: they are numbered behind those of imports and functions.
  */
 export interface ModuleParts {
@@ -125,8 +125,6 @@ const functionReference = 0x70;
 const memoryKind = 2;
 const functionTypeTag = 0x60;
 const minAndMax = 1;
-/** 4 GiB in pages of 64 KiB. */
-const mostMemoryPages = 0x10000;
 
 function section(out: ByteWriter, id: number, fill: (body: ByteWriter) => void): void {
   const body = new ByteWriter();
@@ -158,7 +156,7 @@ export function encodeModule({ memoryPages, imports, functions, types = [], tabl
     body.byte(memoryKind);
     body.byte(minAndMax);
     body.unsigned(memoryPages);
-    body.unsigned(mostMemoryPages);
+    body.unsigned(memoryPages);
     if (table) {
       body.name('env');
       body.name('operations');

@@ -96,6 +96,8 @@ export class FunctionBuilder {
   readonly #parameters: readonly WasmType[];
   readonly #results: readonly WasmType[];
   #list: Statement[] = [];
+  /** The module needs the table of functions. */
+  callsTable = false;
 
   constructor(parameters: readonly WasmType[], results: readonly WasmType[]) {
     this.#parameters = parameters;
@@ -341,6 +343,18 @@ export class FunctionBuilder {
     outer.push((out) => {
       if (needed()) for (const statement of inside) statement(out);
     });
+  }
+
+  /** Call a function of the imported table, of the same type as this one. */
+  callIndirect(place: Value, ...args: readonly Value[]): Value {
+    this.callsTable = true;
+    return this.#ordered(this.#results[0]!, [...args, place], (out) => out.code.bytes([Op.callIndirect, 0, 0]));
+  }
+
+  /** Become a function of the imported table, of the same type as this one. */
+  tailCallIndirect(place: Value, ...args: readonly Value[]): void {
+    this.callsTable = true;
+    this.#action([...args, place], (out) => out.code.bytes([Op.returnCallIndirect, 0, 0]));
   }
 
   /** Return these values. */
