@@ -1,6 +1,6 @@
 /*
- * `npm start` and `npm test` on a machine that has only Node and npm: bring pnpm, install and build what is not there
- * yet, and do what was asked. What setting up prints goes to stderr; stdin and stdout belong to the Guest.
+ * `npm start`, `npm test` and `npm run bench` on a machine that has only Node and npm: bring pnpm, install and build what
+ * is not there yet, and do what was asked. What setting up prints goes to stderr; stdin and stdout belong to the Guest.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -39,6 +39,8 @@ if (newest(installed) < newest(join(root, 'pnpm-lock.yaml'))) pnpm(['install', '
 
 if (task === 'test') {
   pnpm(['exec', 'turbo', 'run', 'test', '--continue', ...rest], { terminal: true });
+} else if (task === 'bench') {
+  pnpm(['--filter', '@lguest/x86-core', 'run', 'bench', ...rest], { terminal: true });
 } else {
   pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only']);
   run(process.execPath, [join(root, 'packages/lg-launcher/dist/cli.js'), 'run', ...rest], { terminal: true });

@@ -1,11 +1,16 @@
 /*
- * What single instructions cost the interpreter: `npm run bench:instructions` prints `BENCH name value unit`, in
- * nanoseconds. Each is a loop of equal instructions, long enough that the branch back does not count. It shows where
- * the time of the programs goes.
+ * What single instructions cost: `npm run bench:instructions` prints `BENCH name value unit`, in nanoseconds per
+ * instruction, for the interpreter; `-- --engine jit` for another engine, `-- adc rol` for some kernels. Each is a loop
+ * of equal instructions, or equal groups of them, long enough that the branch back does not count. It shows where the
+ * time of the programs goes.
  */
+import { parseArgs } from 'node:util';
 import { AssemblyState } from '@defasm/core';
+import { SegmentBits } from '@lguest/descriptors';
+import { Cr4, type EngineName } from '../src/index.js';
+import { now } from './clock.js';
 import { LOAD_ADDRESS } from './programs.js';
-import { createFlatMachine } from './ours.js';
+import { createFlatMachine, dataSegment } from './ours.js';
 
 const WARM_UP_MS = 400;
 const TURN_MS = 60;
@@ -15,6 +20,11 @@ const COPIES = 64;
 const PAGE = 4096;
 const STACK = 0x20_0000;
 const DATA = 0x30_0000;
+const GDT = 0x40_0000;
+/** A limit of 4 GiB: its low bits. */
+const limitLow = 0xffff;
+/** Two doubles that stay what they are when multiplied, and so do the floats in them. */
+const operands = new Uint8Array(Float64Array.of(1, 1).buffer);
 
 const times = (text: string, count = COPIES): string => `${text}\n`.repeat(count);
 
@@ -40,31 +50,50 @@ const kernels: Readonly<Record<string, string>> = {
   'call-ret-same-page': times('call near', COPIES / 2),
   'call-ret-other-page': times('call far', COPIES / 2),
   'call-ret-by-register': times('call *%edi', COPIES / 2),
+  'div': times('xor %edx, %edx\ndiv %ebx', COPIES / 2),
+  'bsf': times('bsf %ebx, %eax'),
+  'shld': times('shld $5, %ecx, %edx'),
+  'xchg-memory': times('xchg %eax, (%esi)'),
+  'movs-32-bytes': times('mov $8, %ecx\nmov %ebp, %edi\nrep movsl\nsub $32, %esi', COPIES / 4),
+  'load-segment': times('mov %ds, %eax\nmov %eax, %es', COPIES / 2),
+  'x87-load-store': times('fldl (%esi)\nfstpl 8(%esi)', COPIES / 2),
+  'x87-multiply': times('fmul %st(1), %st'),
+  'x87-multiply-add': times('fldl (%esi)\nfmull 8(%esi)\nfaddp', COPIES / 3),
+  'sse2-scalar-multiply-add': times('movsd (%esi), %xmm0\nmulsd 8(%esi), %xmm0\naddsd %xmm0, %xmm1', COPIES / 3),
+  'sse-packed-multiply-add': times('movaps (%esi), %xmm0\nmulps %xmm2, %xmm0\naddps %xmm0, %xmm1', COPIES / 3),
+  'sse2-packed-integer': times('paddd %xmm0, %xmm1\npxor %xmm1, %xmm0', COPIES / 2),
 };
+
+const { values: { engine }, positionals } = parseArgs({ allowPositionals: true, options: { engine: { type: 'string', default: 'interpreter' } } });
 
 /** Nanoseconds per instruction of a kernel: the median of some turns, after a warm-up. */
 function measure(kernel: string): number {
-  const source = `again:\n${kernel}jmp again\nnear: ret\n${times('nop', 2 * PAGE)}far: ret\n`;
+  const source = `fninit\nfld1\nfld1\nagain:\n${kernel}jmp again\nnear: ret\n${times('nop', 2 * PAGE)}far: ret\n`;
   const state = new AssemblyState({ bitness: 32 });
   state.compile(source, { haltOnError: true });
   const code = state.head.dump();
-  const machine = createFlatMachine({ engine: 'interpreter' });
+  const machine = createFlatMachine({ engine: engine as EngineName });
   const { cpu, physical } = machine;
   physical.write(LOAD_ADDRESS, code);
-  cpu.regs.set([0, 1, 2, 3, STACK, 0, DATA, LOAD_ADDRESS + code.length - 1]);
+  cpu.cr4 = Cr4.osfxsr;
+  physical.write(DATA, operands);
+  physical.write32(GDT + dataSegment.selector, limitLow);
+  physical.write32(GDT + dataSegment.selector + 4, dataSegment.access | SegmentBits.limitHighMask);
+  cpu.setGdt(GDT, PAGE - 1);
+  cpu.regs.set([0, 1, 2, 3, STACK, DATA + PAGE, DATA, LOAD_ADDRESS + code.length - 1]);
   const turn = (milliseconds: number): number => {
     const before = cpu.retired;
-    const start = performance.now();
-    let now = start;
-    while (now - start < milliseconds) {
-      cpu.run(BUDGET);
-      now = performance.now();
-    }
-    return ((now - start) * 1e6) / (cpu.retired - before);
+    const start = now();
+    while (now() - start < milliseconds) cpu.run(BUDGET);
+    return ((now() - start) * 1e6) / (cpu.retired - before);
   };
   turn(WARM_UP_MS);
   const turns = Array.from({ length: TURNS }, () => turn(TURN_MS)).sort((a, b) => a - b);
   return turns[TURNS >> 1]!;
 }
 
-for (const [name, kernel] of Object.entries(kernels)) console.log(`BENCH ${name} ${measure(kernel).toFixed(2)} ns`);
+const unknown = positionals.filter((name) => !(name in kernels));
+if (unknown.length > 0) throw new Error(`there is no kernel ${unknown.join(', ')}; there are ${Object.keys(kernels).join(', ')}`);
+for (const [name, kernel] of Object.entries(kernels)) {
+  if (positionals.length === 0 || positionals.includes(name)) console.log(`BENCH ${name} ${measure(kernel).toFixed(2)} ns`);
+}

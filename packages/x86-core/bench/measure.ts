@@ -6,24 +6,31 @@ import type { Runner, Side, Turn } from './runner.js';
 
 /** How long to look. Times are in milliseconds. */
 export interface Effort {
-  /** Before the first turn, for engines that have something to compile. */
+  /** Before the first turn, for engines that have something to compile: so long, and on while it helps, but not for ever. */
   warmUp: number;
+  longestWarmUp: number;
   turn: number;
   /** The median of this many turns counts. */
   turns: number;
 }
 
-export const thorough: Effort = { warmUp: 1000, turn: 200, turns: 7 };
-export const quick: Effort = { warmUp: 500, turn: 60, turns: 3 };
+export const thorough: Effort = { warmUp: 600, longestWarmUp: 3000, turn: 150, turns: 7 };
+export const quick: Effort = { warmUp: 300, longestWarmUp: 1500, turn: 60, turns: 3 };
 
 /** Guest instructions per microsecond (MIPS) on each side, and what they are made from. */
 export interface Row {
-  program: Program;
+  program: Program['name'];
   instructionsPerRound: number;
   /** Side → MIPS, the median of all turns. A side that cannot run the program is not there. */
   mips: Record<string, number>;
   /** Side → MIPS of each turn. */
   turns: Record<string, number[]>;
+}
+
+/** Hears of programs as they are done. */
+export interface Listener {
+  row(row: Row): void;
+  failure(sentence: string): void;
 }
 
 export function median(values: readonly number[]): number {
@@ -34,27 +41,57 @@ const isNative = (side: string): boolean => side === 'native';
 const isV86 = (side: string): boolean => side.startsWith('v86');
 
 /** Throws if two sides, or two rounds, differ in what they compute. */
-function compare({ name, countsDiffer }: Program, runners: ReadonlyMap<string, Runner>): number {
+function compare({ countsDiffer }: Program, runners: ReadonlyMap<string, Runner>): number {
   const results = [...runners].flatMap(([side, runner]) => runner.results().map((result) => ({ side, result })));
   if (new Set(results.map(({ result }) => result)).size !== 1)
-    throw new Error(`${name}: results differ: ${results.map(({ side, result }) => `${side} ${result.toString(16)}`).join(', ')}`);
+    throw new Error(`results differ: ${results.map(({ side, result }) => `${side} ${result.toString(16)}`).join(', ')}`);
   const counts = [...runners].map(([side, runner]) => ({ side, count: runner.instructionsPerRound?.() })).filter(({ count }) => count !== undefined);
   const comparable = countsDiffer ? counts.filter(({ side }) => !isV86(side)) : counts;
   if (new Set(comparable.map(({ count }) => count)).size > 1)
-    throw new Error(`${name}: instructions per round differ: ${comparable.map(({ side, count }) => `${side} ${count}`).join(', ')}`);
+    throw new Error(`instructions per round differ: ${comparable.map(({ side, count }) => `${side} ${count}`).join(', ')}`);
   const count = (counts.find(({ side }) => !isV86(side)) ?? counts[0])?.count;
-  if (count === undefined) throw new Error(`${name}: nobody has counted its instructions; take an emulator among the sides`);
+  if (count === undefined) throw new Error(`nobody has counted its instructions; take an emulator among the sides`);
   return count;
 }
 
+/** Measure some programs, one after the other. What fails is told, and the others are measured all the same. */
+export async function measureAll(chosen: readonly Program[], sides: Readonly<Record<string, Side>>, effort: Effort, { row, failure }: Listener): Promise<void> {
+  for (const program of chosen) {
+    try {
+      row(await measure(program, sides, effort));
+    } catch (thrown) {
+      failure(`${program.name}: ${String(thrown)}`);
+    }
+  }
+}
+
 /** Measure a program. Throws if the sides do not agree on what it computes. */
-export async function measure(program: Program, sides: Readonly<Record<string, Side>>, effort: Effort): Promise<Row> {
+async function measure(program: Program, sides: Readonly<Record<string, Side>>, effort: Effort): Promise<Row> {
   const image = await imageOf(program);
   const able = Object.entries(sides).filter(([name]) => !isNative(name) || runsInUserMode(program));
   const turns: Record<string, Turn[]> = Object.fromEntries(able.map(([name]) => [name, []]));
   const instructionsPerRound = await (program.group === 'cold' ? startAnew : keepRunning)(program, image, able, effort, turns);
   const mips = Object.fromEntries(Object.entries(turns).map(([name, list]) => [name, list.map(({ rounds, milliseconds }) => (rounds * instructionsPerRound) / milliseconds / 1000)]));
-  return { program, instructionsPerRound, turns: mips, mips: Object.fromEntries(Object.entries(mips).map(([name, list]) => [name, median(list)])) };
+  return { program: program.name, instructionsPerRound, turns: mips, mips: Object.fromEntries(Object.entries(mips).map(([name, list]) => [name, median(list)])) };
+}
+
+/** This much faster than all before is progress; so many turns without are the end of it. */
+const progress = 1.03;
+const patience = 3;
+
+/** Runs until turns get no faster. */
+async function warm(runner: Runner, { warmUp, longestWarmUp, turn }: Effort): Promise<void> {
+  const start = performance.now();
+  const elapsed = (): number => performance.now() - start;
+  let best = 0;
+  let idle = 0;
+  await runner.run(warmUp);
+  while (idle < patience && elapsed() < longestWarmUp) {
+    const { rounds, milliseconds } = await runner.run(turn);
+    const speed = rounds / milliseconds;
+    idle = speed > best * progress ? 0 : idle + 1;
+    best = Math.max(best, speed);
+  }
 }
 
 type Method = (program: Program, image: Uint8Array, sides: readonly [string, Side][], effort: Effort, turns: Record<string, Turn[]>) => Promise<number>;
@@ -63,7 +100,7 @@ type Method = (program: Program, image: Uint8Array, sides: readonly [string, Sid
 const keepRunning: Method = async (program, image, sides, effort, turns) => {
   const runners = new Map<string, Runner>();
   for (const [name, side] of sides) runners.set(name, await side(image));
-  for (const runner of runners.values()) await runner.run(effort.warmUp);
+  for (const runner of runners.values()) await warm(runner, effort);
   for (let turn = 0; turn < effort.turns; turn++) {
     for (const [name, runner] of runners) turns[name]!.push(await runner.run(effort.turn));
   }

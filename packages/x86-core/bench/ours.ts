@@ -7,7 +7,8 @@ import { RoundCounter, type Side } from './runner.js';
 
 const BUDGET = 100_000;
 const flat = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
-const dataSegment = { selector: 0x10, base: 0, limit: 0xffff_ffff, access: flat };
+/** In ring 0, the whole of 4 GiB. */
+export const dataSegment = { selector: 0x10, base: 0, limit: 0xffff_ffff, access: flat };
 const codeSegment = { selector: 0x08, base: 0, limit: 0xffff_ffff, access: flat | Access.code };
 /** A selector no program uses: nothing here leaves by a gate. */
 const exitSelector = 0x50;

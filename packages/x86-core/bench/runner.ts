@@ -1,6 +1,7 @@
 /*
  * What runs a bench program: one of several emulators, or the machine itself, each with the same image in the same place.
  */
+import { now } from './clock.js';
 
 /** Rounds done and the time they took. */
 export interface Turn {
@@ -39,13 +40,13 @@ export class RoundCounter {
   /** A round starts here; its report will be the first to count. */
   mark(): void {
     this.rounds = 0;
-    this.#first = performance.now();
+    this.#first = now();
   }
 
   report(value: number): void {
     this.results.add(value >>> 0);
     this.rounds++;
-    this.#last = performance.now();
+    this.#last = now();
     if (this.rounds === 0) this.#first = this.#last;
   }
 

@@ -2,59 +2,52 @@
  * The table as text: MIPS of each side, and the ratios that matter.
  */
 import type { Row } from './measure.js';
-import type { Group } from './programs.js';
-
-/** A column of ratios: one side over another. */
-export const ratios = [
-  { title: 'interp/v86', of: 'interpreter', to: 'v86' },
-  { title: 'jit/v86', of: 'jit', to: 'v86' },
-  { title: 'jit/native', of: 'jit', to: 'native' },
-] as const;
+import { meanRatio, type Ratio, ratioOf, ratios } from './results.js';
 
 const nameWidth = 14;
-const cell = (text: string): string => text.padStart(12);
+const slow = 20;
+const cells = (name: string, values: readonly string[]): string => name.padEnd(nameWidth) + values.map((value) => value.padStart(Math.max(11, value.length + 2))).join('');
 
-export function geometricMean(values: readonly number[]): number {
-  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+/** MIPS; a dash where there are none. */
+export function speed(mips: number | undefined): string {
+  return mips === undefined ? '–' : mips.toFixed(mips < slow ? 1 : 0);
 }
 
-/** One side's speed over another's; undefined where one of them is missing. */
-export function ratioOf(mips: Readonly<Record<string, number>>, { of, to }: { of: string; to: string }): number | undefined {
-  const numerator = mips[of];
-  const denominator = mips[to];
-  return numerator === undefined || denominator === undefined ? undefined : numerator / denominator;
+export function ratioText(value: number | undefined): string {
+  return value === undefined ? '–' : value.toFixed(2);
 }
 
-function speed(mips: number | undefined): string {
-  return mips === undefined ? '-' : mips.toFixed(mips < 20 ? 1 : 0);
+/** The ratios that can be had from some sides. */
+export function ratiosAmong(sides: readonly string[]): Ratio[] {
+  return ratios.filter(({ of, to }) => sides.includes(of) && sides.includes(to));
 }
 
-const ratioText = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(2));
-const shown = (sides: readonly string[]): typeof ratios[number][] => ratios.filter(({ of, to }) => sides.includes(of) && sides.includes(to));
+/** Prints a table line by line, as it comes. */
+export class TextTable {
+  readonly #sides: readonly string[];
+  readonly #ratios: readonly Ratio[];
+  readonly #print: (line: string) => void;
 
-/** Guest instructions per microsecond, and ratios. */
-export function heading(sides: readonly string[]): string {
-  return 'MIPS'.padEnd(nameWidth) + [...sides, ...shown(sides).map(({ title }) => title)].map(cell).join('');
-}
+  constructor(sides: readonly string[], print: (line: string) => void) {
+    this.#sides = sides;
+    this.#ratios = ratiosAmong(sides);
+    this.#print = print;
+    print(cells('MIPS', [...sides, ...this.#ratios.map(({ title }) => title)]));
+  }
 
-function text(name: string, mips: Readonly<Record<string, number>>, sides: readonly string[]): string {
-  return name.padEnd(nameWidth) + [...sides.map((side) => speed(mips[side])), ...shown(sides).map((ratio) => ratioText(ratioOf(mips, ratio)))].map(cell).join('');
-}
+  row({ program, mips }: Row): void {
+    this.#print(cells(program, [...this.#sides.map((side) => speed(mips[side])), ...this.#ratios.map((ratio) => this.#cell(ratio, ratioOf(mips, ratio)))]));
+  }
 
-export function line(row: Row, sides: readonly string[]): string {
-  return text(row.program.name, row.mips, sides);
-}
+  /** Geometric means of the ratios, each over the programs that both sides ran. */
+  means(rows: readonly Row[]): void {
+    const mean = (name: string, of: (ratio: Ratio) => number | undefined): void =>
+      this.#print(cells(name, [...this.#sides.map(() => ''), ...this.#ratios.map((ratio) => this.#cell(ratio, of(ratio)))]));
+    mean('mean, cpu', (ratio) => meanRatio(rows, ratio, ['cpu']));
+    mean('mean, all', (ratio) => meanRatio(rows, ratio));
+  }
 
-/** Geometric means of the ratios, each over the programs that both sides ran. */
-export function means(rows: readonly Row[], groups?: readonly Group[]): Record<string, number> {
-  const counted = rows.filter(({ program }) => groups?.includes(program.group) ?? true);
-  const entries = ratios.map((ratio) => [ratio.title, counted.map(({ mips }) => ratioOf(mips, ratio)).filter((value) => value !== undefined)] as const);
-  return Object.fromEntries(entries.filter(([, values]) => values.length > 0).map(([title, values]) => [title, geometricMean(values)]));
-}
-
-/** The last lines: means over the CPU-bound programs, and over all. */
-export function summary(rows: readonly Row[], sides: readonly string[]): string[] {
-  const mean = (name: string, values: Record<string, number>): string =>
-    name.padEnd(nameWidth) + [...sides.map(() => ''), ...shown(sides).map(({ title }) => ratioText(values[title]))].map(cell).join('');
-  return [mean('geo. mean, cpu', means(rows, ['cpu'])), mean('geo. mean, all', means(rows))];
+  #cell({ title }: Ratio, value: number | undefined): string {
+    return ratioText(value).padStart(title.length);
+  }
 }

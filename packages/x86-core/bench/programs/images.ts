@@ -325,12 +325,12 @@ export const images = {
 /** The Linux program that runs an image on the machine itself: an ELF file, deflated and in base64, too. */
 export const nativeLoader = {
   'elf': [
-    '7ZjBaxNBGMXfJmuNNdC05BA00B4GbbGGbKgHhUJpV+0hiqW09VAPTRsxYCu0m9JDsJE1h2FZyEH/jIIHkW2KJSUeRBC1QhS9eFBY2AbSHhpQyMhkN1rEgweP',
-    '84NvYN5882bZ2cu+9cvJK5IkoY0PfrRmRTkwBGCwx9WH0Ac/+iG31zl5OcDrEQBeMtdCcNdDrgcvRwJ4HfP0iW/aAv5Ch7dNIBAIBAKBQCAQCAQCwf+FftG/',
-    '1s1xWd8LTLC4bQIwn57hK+YzPup7UWWXzpKQmSQB64QEUI2Et/gvPq3SHInQD1NK7XX+ljFLgtb7a6lQJkkCI6NdMDQSNnIk0nB2fvTufO8Y+GTMkpD+ImrK',
-    '3RXvjNvFKWV35jl3m56kFXMV1KbvaLVt6tSnZqYn9b1BPUdG/FqnxTvtl4wxQyWqUjNuBLq2fQ/LWsQzLJrJDYyad8fftvRs3SoD2OK5wiZQl0rHAWwn8oD+',
-    'hrlnUJUEh3mD1mn5uH2mbX9I9+kBbRg3ZYtHF157xfIDKHxeu24kSZC+cuVCeZN7lPhwv7f9ClehHEo7tNHa0m5cdwrlbPDBsIwQfE82TmudFk9O7P0mY4Wa',
-    'cYHwZ/Gxqp1vMpap2X6AVpQyVUmYVZlKwlQlEXu+ydjAx4v2skNVElUOWx5m0rubUpBfUMM9Uinbj5uMXR0bu9TXr6ZTmbmlPiURS8Ti55WhcwvplJLIKgOe',
-    'BMRW7qxoy9pcCjEtvaYhNn9vcTG9pP3zN3USbgbU4eVIPNRxfkdMvzKebq8v7s2dbuDsER/pSPmP6D09wKk/+jg/AQ==',
+    '7ZjBaxNBGMXfJmuNNdAk5BC00B4GbbGGbogHhUJpV+0hiqWk9VAPTRsxYCu029JDsZE1h2FZ6EH/jIIHkW2KJSUeRBC1QhS9eFBY2AbSHhJQyMhkN1rEgweP',
+    '84NvYN5882Z3dk9v/XLqiiRJaOODH63ZhhxIAhiIuHoSvfCjD3J7nZOXA7weAeAlcy0Edz3kevByJIDXMU8f/6bN4S90eNsEAoFAIBAIBAKBQCAQ/F/oF/1r',
+    'zRyT9f3AOBu0TQDm0zN8xXzGR32/W9mj0yRkpkjAOiEBVCPRbR/fWqFrJEY/pJXq6/wtY5oErffXMqFcigSGR7pgaCRqrJFYw9n90bP7vaP/kzFNQvqLblMO',
+    'l70zbm+klb2p5zwwmJygZXMF1KbvaKVt6tTSU5MT+v6AvkaG/VqnxTvtl4wxQyWqUjVuBLp2fA9LWswz3DBTmxgx7469benLNasEYJvnCltATSoeB7CTyAP6',
+    'G+aeQVUSHOINWqfFX8vOte3r9IAe0oZxU7Z4dOG1ly0/gMLn1etGigTpK1culLa4R5EP93vaV7gCpS7t0kZrS7tx3SmUloMPhmSE4HuyeVrrtHhyYh80GStU',
+    'jQuEP4uPVex8k7Fc1fYDtKyUqEqirMJUEqUqidmzTcb6P160Fx2qkm6l3vIwUyS6ze+oGOQfqOEeqZTsx03Gro6OXurtU7OZ3MxCr5KIJ+KD55XkublsRkks',
+    'K/2eBMSX7ixpi9pMBnEtu6ohPntvfj67oP3zP3USbgbU4eVIPNRxfkdMvzKesNc36M2dMHD2iI90pPxH9EgEOPVHH+cn',
   ].join(''),
 } as const;
