@@ -19,6 +19,9 @@ export const Layout = {
   links: 0x4_0000,
   /** Words that count where regions are left for code without one, by some bits of its record's address. */
   exitCounts: 0x8_0000,
+  /** What regions note of their indirect calls (jit/call-profiles.ts). */
+  callProfiles: 0x8_4000,
+  callProfilesEnd: 0xa_0000,
   /** TLB tables: 2^20 entries of 4 bytes each, indexed by virtual page number (see paging.ts). */
   tlbReadSupervisor: 0x0010_0000,
   tlbReadUser: 0x0050_0000,
@@ -104,6 +107,8 @@ export const State = {
   unavailable: S + 0x344,
   /** 64-bit: instructions that regions have executed; statistics. */
   inRegions: S + 0x348,
+  /** Place of a region that asks to be made anew (jit/call-profiles.ts); 0 for none. */
+  wanted: S + 0x350,
   /** 256 counters: interrupts and exceptions delivered into the guest, by vector. */
   deliveries: S + 0x400,
 } as const;

@@ -20,6 +20,7 @@ import { Field, recordSize } from './record.js';
 const EIP = State.eip >> 2;
 const BUDGET = State.budget >> 2;
 const ATTENTION = State.attention >> 2;
+const WANTED = State.wanted >> 2;
 const IN_REGIONS = State.inRegions >> 2;
 const pageMask = 0xfff;
 const wasmPage = 0x10000;
@@ -139,7 +140,7 @@ export class InterpreterEngine implements Engine {
       this.#runSlice(jit);
       left = stepper.held + i32[BUDGET]!;
       if (cpu.pendingExit >= 0) break;
-      if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) jit.sample(this.#lastRun >>> 0);
+      if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) this.#look(jit);
       // a trap after the last instruction has taken one more than there was
       if (left <= 0) break;
       const interpreted = slice - i32[BUDGET]! - ((u32[IN_REGIONS]! - before) >>> 0);
@@ -147,6 +148,14 @@ export class InterpreterEngine implements Engine {
     }
     stepper.held = 0;
     i32[BUDGET] = left;
+  }
+
+  #look(jit: Jit): void {
+    const { i32 } = this.#cpu;
+    jit.sample(this.#lastRun >>> 0);
+    if (i32[WANTED] === 0) return;
+    jit.improve(i32[WANTED]!);
+    i32[WANTED] = 0;
   }
 
   #runSlice(jit?: Jit): void {

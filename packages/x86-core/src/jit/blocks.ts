@@ -2,104 +2,97 @@
  * From instructions to straight pieces: the blocks of a region, and how they follow each other.
  */
 import type { Instruction } from '../instruction.js';
+import type { Routine } from './discover.js';
 
 /** A straight piece of code within a region. Places are offsets from the start of the entry's page; they may lie in other pages. */
 export interface Block {
   readonly start: number;
   readonly instructions: readonly Instruction[];
-  /** Behind the last instruction. */
+  /** The last instruction, and behind it. */
+  readonly last: number;
   readonly end: number;
   /** The block at `end`, when the last instruction may go there (or comes back there from a call); -1 when that is not in the region. */
   readonly next: number;
   /** Where a branch or jump goes, or a call into a routine that is part of the region; -1 when that is not in the region. */
   readonly target: number;
-  /** Blocks that a return, or a jump through memory, may go to, by ascending start. */
+  /** Blocks that a return, or an indirect jump or call, may go to, by ascending start. */
   readonly guesses: readonly number[];
-  /** The block ends in a call that calls another region, and comes back. */
+  /** The block ends in a call that may call another region, and comes back. */
   readonly calls: boolean;
   /** What is at `end`, and where a branch goes, could begin a region. */
   readonly nextIsCode: boolean;
   readonly targetIsCode: boolean;
 }
 
-/** What cut() needs to know; see discover.ts. */
-export interface CodeToCut {
-  readonly entry: number;
-  readonly instructions: ReadonlyMap<number, Instruction>;
-  readonly leaders: ReadonlySet<number>;
-  readonly tables: ReadonlyMap<number, readonly number[]>;
-  /** Entries of routines within the region → where they return to, if to the region. */
-  readonly routines: ReadonlyMap<number, ReadonlySet<number>>;
-  /** Calls of these. */
-  readonly inlined: ReadonlySet<number>;
-  readonly isCode: (offset: number) => boolean;
+/** A block before it has a number. */
+interface Piece {
+  readonly routine: Routine;
+  readonly start: number;
+  readonly instructions: readonly Instruction[];
+  readonly last: number;
+  readonly end: number;
 }
 
-/** Cut code into blocks; the entry's is the first. */
-export function cut(code: CodeToCut): Block[] {
-  const { entry, instructions, leaders } = code;
+/**
+ * Cut routines into blocks; the first routine's entry is the first block.
+ * @param isCode could a region begin there?
+ * @param recursive the first routine's direct calls of itself are jumps
+ */
+export function cut(routines: readonly Routine[], isCode: (offset: number) => boolean, recursive: boolean): Block[] {
+  const [own] = routines as [Routine];
+  const ownCalls = recursive ? own.calls.filter(({ at, target }) => target === own.entry && own.instructions.get(at)!.definition.branches) : [];
+  const callsItself = new Set(ownCalls.map(({ at }) => at));
+  const pieces = routines.flatMap(piecesOf);
+  const numbers = new Map<Routine, Map<number, number>>(routines.map((routine) => [routine, new Map()]));
+  pieces.forEach(({ routine, start }, i) => numbers.get(routine)!.set(start, i));
+  const blockAt = (routine: Routine, offset: number): number => numbers.get(routine)!.get(offset) ?? -1;
+
+  const guessesOf = ({ routine, last }: Piece, name: string): number[] => {
+    const { caller, callees, tables } = routine;
+    if (name.startsWith('ret')) {
+      if (caller) return [blockAt(caller.routine, caller.end)];
+      return ownCalls.map(({ end }) => blockAt(own, end));
+    }
+    if (name === 'call_indirect') return (callees.get(last) ?? []).map((callee) => blockAt(callee, callee.entry));
+    return (tables.get(last) ?? []).map((offset) => blockAt(routine, offset));
+  };
+
+  return pieces.map((piece) => {
+    const { routine, start, instructions, last, end } = piece;
+    const { definition: { name, branches, ends }, immediate } = instructions[instructions.length - 1]!;
+    const isCall = name.startsWith('call');
+    const callee = !isCall || !branches ? undefined : routine === own && callsItself.has(last) ? own : routine.callees.get(last)?.[0];
+    const target = callee ? blockAt(callee, callee.entry) : branches && !isCall ? blockAt(routine, end + immediate) : -1;
+    const next = (isCall && !callee) || !ends ? blockAt(routine, end) : -1;
+    return {
+      start, instructions, last, end, next, target,
+      calls: isCall && !callee,
+      guesses: guessesOf(piece, name).filter((block) => block >= 0).sort((a, b) => pieces[a]!.start - pieces[b]!.start),
+      nextIsCode: next >= 0 || (!ends && isCode(end)),
+      targetIsCode: target >= 0 || (branches && isCode(end + immediate)),
+    };
+  });
+}
+
+/** Where a block may lead within the region. */
+export function successorsOf({ target, next, guesses }: Block): number[] {
+  return [target, next, ...guesses].filter((block) => block >= 0);
+}
+
+/** A routine's pieces, its entry's first. */
+function piecesOf(routine: Routine): Piece[] {
+  const { entry, instructions, leaders } = routine;
   const starts = [entry, ...[...leaders].filter((offset) => offset !== entry)].filter((offset) => instructions.has(offset));
-  const number = new Map(starts.map((start, i) => [start, i]));
-  const pieces = starts.map((start) => {
+  return starts.map((start) => {
     const piece: Instruction[] = [];
     let at = start;
     let last = start;
-    for (;;) {
-      const insn = instructions.get(at);
-      if (insn === undefined || (at !== start && leaders.has(at))) break;
+    for (let insn = instructions.get(at); insn !== undefined && (at === start || !leaders.has(at)); insn = instructions.get(at)) {
       piece.push(insn);
       last = at;
       at += insn.length;
       if (insn.definition.branches || insn.definition.ends) break;
     }
-    return { start, instructions: piece, last, end: at };
+    return { routine, start, instructions: piece, last, end: at };
   });
-  const returns = returnTargets(code, pieces, number);
-  return pieces.map(({ start, instructions: piece, last, end }) => {
-    const { definition: { name, branches, ends }, immediate } = piece[piece.length - 1]!;
-    const isCall = name.startsWith('call');
-    const inlined = code.inlined.has(last);
-    const goesTo = branches && (!isCall || inlined) ? number.get(end + immediate) ?? -1 : -1;
-    const comesTo = (isCall && !inlined) || !ends ? number.get(end) ?? -1 : -1;
-    const guesses = name.startsWith('ret') ? [...returns.get(last) ?? []] : code.tables.get(last) ?? [];
-    return {
-      start, instructions: piece, end,
-      next: comesTo, target: goesTo, calls: isCall && !inlined,
-      guesses: guesses.filter((offset) => number.has(offset)).sort((a, b) => a - b).map((offset) => number.get(offset)!),
-      nextIsCode: comesTo >= 0 || (!ends && code.isCode(end)),
-      targetIsCode: goesTo >= 0 || (branches && code.isCode(end + immediate)),
-    };
-  });
-}
-
-interface Piece { readonly start: number; readonly instructions: readonly Instruction[]; readonly last: number; readonly end: number }
-
-/** Where the returns of the region's routines may go: the return's place → places behind calls. */
-function returnTargets(
-  { routines, tables }: CodeToCut, pieces: readonly Piece[], number: ReadonlyMap<number, number>,
-): Map<number, Set<number>> {
-  const found = new Map<number, Set<number>>();
-  for (const [entry, sites] of routines) {
-    if (sites.size === 0) continue;
-    const seen = new Set<number>();
-    const queue = [entry];
-    for (let place = queue.pop(); place !== undefined; place = queue.pop()) {
-      const index = number.get(place);
-      if (index === undefined || seen.has(index)) continue;
-      seen.add(index);
-      const { instructions, last, end } = pieces[index]!;
-      const { definition: { name, branches, ends }, immediate } = instructions[instructions.length - 1]!;
-      if (name.startsWith('ret')) {
-        const targets = found.get(last) ?? new Set();
-        for (const site of sites) targets.add(site);
-        found.set(last, targets);
-        continue;
-      }
-      const isCall = name.startsWith('call');
-      if (isCall || !ends) queue.push(end);
-      if (branches && !isCall) queue.push(end + immediate);
-      queue.push(...tables.get(last) ?? []);
-    }
-  }
-  return found;
 }

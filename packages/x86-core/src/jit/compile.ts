@@ -7,8 +7,9 @@ import { State } from '../state.js';
 import { encodeModule } from '../wasm/encoder.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
 import { OperationBuilder, tableSize } from '../operations/operation.js';
-import type { Block } from './blocks.js';
+import { type Block, successorsOf } from './blocks.js';
 import { pathLengths } from './budget.js';
+import { noteTarget } from './call-profiles.js';
 import { RegionBuilder, type RegionContext } from './region-builder.js';
 import { emitStructured, reversePostorder } from './structure.js';
 
@@ -23,6 +24,10 @@ export interface CompileContext extends RegionContext {
   readonly pages: readonly { readonly index: number; readonly table: number }[];
   /** The address of a word that holds the place, in the table of functions, of the region that begins at an offset. */
   readonly linkTo: (offset: number) => number | undefined;
+  /** Address of a profile to be filled by the indirect call or jump at an offset, if it wants one. */
+  readonly profileOf: (offset: number) => number | undefined;
+  /** The region's own place. */
+  readonly place: number;
   readonly tailCalls: boolean;
   /** Place of a function that does nothing but return the EIP it is given. */
   readonly nowhere: number;
@@ -88,15 +93,13 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
           b.callRegion(b.eipOf(target), (block.targetIsCode ? linked(target) : undefined) ?? f.i32(context.nowhere), block.end);
           return next();
         case 'indirect':
-          if (block.calls) {
-            b.callRegion(terminal.get(), regionAt(f, terminal.get(), context), block.end);
-            return next();
-          }
           guess(f, blocks, block.guesses, b.offsetOf(terminal.get()), (successor) => jump(successor, blocks[successor]!.start, true));
           // a return is what a calling region waits for
-          if (returns) b.leaveAt(terminal.get());
-          else b.goOn(terminal.get(), regionAt(f, terminal.get(), context));
-          return;
+          if (returns) return b.leaveAt(terminal.get());
+          note(block.last, terminal.get());
+          if (!block.calls) return b.goOn(terminal.get(), regionAt(f, terminal.get(), context));
+          b.callRegion(terminal.get(), regionAt(f, terminal.get(), context), block.end);
+          return next();
         default: next();
       }
     },
@@ -105,6 +108,11 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
   return encodeModule({
     memoryPages: context.memoryPages, imports: [], functions: [region], ...(f.callsTable && { table: { size: tableSize, offset: 0, elements: [] } }),
   });
+
+  function note(offset: number, target: Value): void {
+    const profile = context.profileOf(offset);
+    if (profile !== undefined) noteTarget(f, profile, target, context.place);
+  }
 
   function linked(offset: number): Value | undefined {
     const link = context.linkTo(offset);
@@ -137,11 +145,6 @@ function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly n
   const half = guesses.length >> 1;
   const below = f.do('i32.lt_s', offset, f.i32(blocks[guesses[half]!]!.start));
   f.when(below, () => guess(f, blocks, guesses.slice(0, half), offset, jump), () => guess(f, blocks, guesses.slice(half), offset, jump));
-}
-
-/** In the order compileRegion() transfers to them. */
-function successorsOf({ target, next, guesses }: Block): number[] {
-  return [target, next, ...guesses].filter((block) => block >= 0);
 }
 
 function writeBlock(b: RegionBuilder, { start, instructions }: Block): void {

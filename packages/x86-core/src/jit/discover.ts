@@ -2,14 +2,15 @@
  * Which instructions a region has.
  *
  * From its entry a region follows fall-through, branches and jumps, breadth first, up to a limit; jumps through a table, to
- * what the table holds now. Small routines that it calls become part of it: their calls and returns are jumps then, the
- * latter after a look at the return address. Other calls call the callee's region, if there is one. What cannot be in a
+ * what the table holds now, other indirect ones to where they are known to have gone. Small routines that it calls become part of it, anew for each call:
+ * their calls and returns are jumps then, the latter after a look at the return address. Other calls call the callee's region, if there is one. What cannot be in a
  * region (rare instructions, strange addressing) ends a path: there the region is left.
  */
 import { type Decoder, newInstruction } from '../decode.js';
 import { copyInstruction, type Instruction, Repeat } from '../instruction.js';
 import { Mode, SegmentRegister } from '../state.js';
-import { cut, type Block } from './blocks.js';
+import { type Block, cut, successorsOf } from './blocks.js';
+import { isReducible } from './structure.js';
 
 const pageSize = 0x1000;
 const pageShift = 12;
@@ -18,6 +19,9 @@ const maxOwn = 200;
 const maxInstructions = 320;
 /** Routines beyond this many instructions are called, not taken in. */
 const maxRoutine = 60;
+/** How deep calls within a region nest, and how often a routine may be among those that it is called by. */
+const deepest = 8;
+const mostRecursions = 1;
 /** Entries of a jump table that are looked at. */
 const maxTable = 64;
 
@@ -29,6 +33,8 @@ export interface CodeContext {
   readonly pageAt: (index: number) => number | undefined;
   /** A 32-bit word at a linear address, as an offset from the entry's page; undefined when it cannot be read. */
   readonly peekOffset: (linear: number) => number | undefined;
+  /** Where an indirect jump or call at an offset has gone, as far as that is known. */
+  readonly knownTargets: (offset: number) => readonly number[];
   /** Flat-segment bits of State.mode. */
   readonly mode: number;
   readonly decoder: Decoder;
@@ -36,58 +42,82 @@ export interface CodeContext {
   readonly hasOperation: (insn: Instruction) => boolean;
 }
 
-/** A direct call: where it is, where it goes, what is behind it. All places are offsets from the start of the entry's page. */
-interface CallSite {
+/** A call: where it is, where it goes (or may go), what is behind it. Places are offsets from the start of the entry's page. */
+export interface CallSite {
   readonly at: number;
   readonly target: number;
   readonly end: number;
 }
 
 /** What is reached from a place without following calls and returns. */
-interface Walk {
-  readonly instructions: Map<number, Instruction>;
-  readonly leaders: Set<number>;
-  readonly calls: CallSite[];
-  /** Where a jump through a table may go, by the jump's place. */
-  readonly tables: Map<number, readonly number[]>;
+export interface Walk {
+  readonly entry: number;
+  readonly instructions: ReadonlyMap<number, Instruction>;
+  readonly leaders: ReadonlySet<number>;
+  readonly calls: readonly CallSite[];
+  /** Where an indirect jump may go, by the jump's place. */
+  readonly tables: ReadonlyMap<number, readonly number[]>;
   /** Nothing was left out for want of room. */
   readonly complete: boolean;
 }
 
-/** Blocks of the region that begins at an offset, the entry first; undefined when there is nothing to be gained. */
-export function discover(context: CodeContext, entry: number): Block[] | undefined {
-  const code = walk(context, entry, maxOwn, new Map());
-  if (!code.instructions.has(entry)) return undefined;
-  /** Routines that are part of the region → behind which of its calls they return. */
-  const routines = new Map<number, Set<number>>([[entry, new Set()]]);
-  const inlined = new Set<number>();
-  // calls of routines that are taken in are appended while we go
-  for (const { at, target, end } of code.calls) {
-    let sites = routines.get(target);
-    if (sites === undefined) {
-      const body = walk(context, target, Math.min(maxRoutine, maxInstructions - code.instructions.size), code.instructions);
-      if (!body.complete) continue;
-      for (const [place, insn] of body.instructions) code.instructions.set(place, insn);
-      for (const place of body.leaders) code.leaders.add(place);
-      for (const [place, targets] of body.tables) code.tables.set(place, targets);
-      code.calls.push(...body.calls);
-      routines.set(target, (sites = new Set()));
-    }
-    sites.add(end);
-    inlined.add(at);
-  }
-  return cut({ entry, routines, inlined, isCode: (offset) => decodeAt(context, offset) !== undefined, ...code });
+/** A routine in a region, once for each call of it that is part of the region. */
+export interface Routine extends Walk {
+  /** Who calls it, and where it returns to; undefined for the region's own. */
+  readonly caller: { readonly routine: Routine; readonly end: number } | undefined;
+  /** Those it calls, by the call's place and its target. */
+  readonly callees: Map<number, Routine[]>;
 }
 
-/** @param known instructions that cost nothing: the region has them already */
-function walk(context: CodeContext, entry: number, limit: number, known: ReadonlyMap<number, Instruction>): Walk {
+/** Blocks of the region that begins at an offset, the entry first; undefined when there is nothing to be gained. */
+export function discover(context: CodeContext, entry: number): Block[] | undefined {
+  const own = walk(context, entry, maxOwn);
+  if (!own.instructions.has(entry)) return undefined;
+  const isCode = (offset: number): boolean => decodeAt(context, offset) !== undefined;
+  if (own.calls.some(({ at, target }) => target === entry && own.instructions.get(at)!.definition.branches)) {
+    // a routine that calls itself can go back to its start, if that makes no loop with two beginnings
+    const blocks = cut(takeIn(context, own, true), isCode, true);
+    if (isReducible(blocks.map(successorsOf))) return blocks;
+  }
+  return cut(takeIn(context, own, false), isCode, false);
+}
+
+/** A region's own routine, and those that it takes in. @param recursive its calls of itself are left alone */
+function takeIn(context: CodeContext, own: Walk, recursive: boolean): Routine[] {
+  const walks = new Map<number, Walk>();
+  const routines: Routine[] = [{ ...own, caller: undefined, callees: new Map() }];
+  let size = own.instructions.size;
+  // routines that are taken in are appended while we go
+  for (const routine of routines) {
+    for (const { at, target, end } of routine.calls) {
+      if (recursive && target === own.entry) continue;
+      if (depthOf(routine) >= deepest || timesIn(routine, target) > mostRecursions) continue;
+      const body = walks.get(target) ?? walk(context, target, maxRoutine);
+      walks.set(target, body);
+      if (!body.complete || !body.instructions.has(target) || size + body.instructions.size > maxInstructions) continue;
+      size += body.instructions.size;
+      const callee = { ...body, caller: { routine, end }, callees: new Map() };
+      routine.callees.set(at, [...routine.callees.get(at) ?? [], callee]);
+      routines.push(callee);
+    }
+  }
+  return routines;
+}
+
+function depthOf({ caller }: Routine): number { return caller === undefined ? 0 : 1 + depthOf(caller.routine); }
+
+/** How often a routine stands in a chain of calls. */
+function timesIn({ entry, caller }: Routine, routine: number): number {
+  return (entry === routine ? 1 : 0) + (caller === undefined ? 0 : timesIn(caller.routine, routine));
+}
+
+function walk(context: CodeContext, entry: number, limit: number): Walk {
   const instructions = new Map<number, Instruction>();
   const leaders = new Set<number>([entry]);
   const calls: CallSite[] = [];
   const tables = new Map<number, readonly number[]>();
   const queue = [entry];
   let complete = context.pageAt(entry >> pageShift) !== undefined;
-  let added = 0;
   const visit = (offset: number): void => {
     if (context.pageAt(offset >> pageShift) === undefined) return;
     leaders.add(offset);
@@ -95,22 +125,22 @@ function walk(context: CodeContext, entry: number, limit: number, known: Readonl
   };
   for (let from = queue.shift(); from !== undefined; from = queue.shift()) {
     for (let at = from; !instructions.has(at);) {
-      if (added >= limit) {
+      if (instructions.size >= limit) {
         complete = false;
         break;
       }
       const insn = decodeAt(context, at);
       if (insn === undefined) break;
       instructions.set(at, insn);
-      if (!known.has(at)) added++;
       const end = at + insn.length;
       const { definition: { name, branches, ends } } = insn;
       if (name.startsWith('call')) {
-        if (branches) calls.push({ at, target: end + insn.immediate, end });
+        const targets = branches ? [end + insn.immediate] : context.knownTargets(at);
+        for (const target of targets) calls.push({ at, target, end });
         visit(end);
       } else if (branches) visit(end + insn.immediate);
       if (name === 'jmp_indirect') {
-        const table = tableTargets(context, insn);
+        const table = indirectTargets(context, insn, at);
         tables.set(at, table);
         for (const target of table) visit(target);
       }
@@ -122,7 +152,12 @@ function walk(context: CodeContext, entry: number, limit: number, known: Readonl
       at = end;
     }
   }
-  return { instructions, leaders, calls, tables, complete };
+  return { entry, instructions, leaders, calls, tables, complete };
+}
+
+function indirectTargets(context: CodeContext, insn: Instruction, at: number): readonly number[] {
+  const table = tableTargets(context, insn);
+  return table.length > 0 ? table : context.knownTargets(at);
 }
 
 /** Where a jump through a word in memory may go: what the word, or the table that an index selects it from, holds. */

@@ -14,6 +14,7 @@ import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 import type { Block } from './blocks.js';
+import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
 import { Links } from './links.js';
@@ -61,6 +62,7 @@ export class Jit {
   readonly #hotAfter: number;
   readonly #decoder: Decoder;
   readonly #links: Links;
+  readonly #profiles: CallProfiles;
   readonly #nowhere = nowhere();
   /** Record → times it was met. */
   readonly #counts = new Map<number, number>();
@@ -79,6 +81,7 @@ export class Jit {
     this.#install = install;
     this.#decoder = new Decoder(cpu.features);
     this.#links = new Links(cpu.i32, nowherePlace);
+    this.#profiles = new CallProfiles(cpu.i32);
     for (let place = nowherePlace; place < tableSize; place++) table.set(place, this.#nowhere);
     code.onPageGone = (page) => {
       for (const place of page.regions) this.#drop(place);
@@ -87,6 +90,7 @@ export class Jit {
       // records and pages are numbered anew
       this.#counts.clear();
       this.#links.clear();
+      this.#profiles.clear();
       this.#covered.clear();
       this.#leaders.clear();
     };
@@ -117,6 +121,18 @@ export class Jit {
   /** Regions have been left for a linear address that has none often. */
   leftFor(linear: number): void {  this.#meet(linear, Math.ceil(this.#hotAfter / exitWeight), 1); }
 
+  /** The region in a place has learned where its indirect calls go. */
+  improve(place: number): void {
+    const region = this.#regions.get(place);
+    const found = region && this.#code.find(region.linear);
+    if (found === undefined || found.record !== region?.record || region.user !== this.#user) return;
+    const started = performance.now();
+    this.#drop(place);
+    const blocks = this.#discover(found.page, region.linear);
+    if (blocks) this.#compile(found, region.linear, blocks);
+    this.stats.milliseconds += performance.now() - started;
+  }
+
   /** @param ifCovered how much hotter it must be where a region has the instruction already */
   #meet(linear: number, times: number, ifCovered: number): void {
     const found = this.#code.find(linear);
@@ -130,7 +146,11 @@ export class Jit {
     // the more regions there have been, the more must be gained by another: a guest cannot make us compile for ever
     const hot = this.#hotAfter + Math.floor((this.stats.compiled * this.#hotAfter) / patience);
     const needed = covered ? hot * ifCovered : hot;
-    if (before < needed && before + times >= needed) this.#begin(found, linear);
+    if (before + times < needed) return;
+    const { compiled } = this.stats;
+    this.#begin(found, linear);
+    // what cannot be compiled, or not well, is looked at again, but not soon
+    this.#counts.set(found.record, this.stats.compiled > compiled ? 0 : -coveredPatience * needed);
   }
 
   /** Compile what is hot: the loop around it rather than a loop from its middle. */
@@ -165,6 +185,10 @@ export class Jit {
         const target = readUnsigned(address);
         return target === undefined ? undefined : (target - (linear & ~pageMask)) | 0;
       },
+      knownTargets: (offset) => {
+        const from = pages(offset >> pageShift);
+        return from === undefined ? [] : this.#profiles.targets(this.#keyOf(from, offset)).map((target) => (target - (linear & ~pageMask)) | 0);
+      },
       // where a unit's operations cannot be compiled on their own they cannot be within regions
       hasOperation: (insn: Instruction) => {
         const call = insn.definition.findCall!(insn, cpu.features);
@@ -177,34 +201,41 @@ export class Jit {
     const cpu = this.#cpu;
     const { pages } = this.#surroundings(page, linear >>> pageShift);
     if (this.#free.length === 0 || this.#links.isFull(2 * blocks.length)) this.#dropAll();
-    const user = cpu.i32[State.cpl >> 2] === userLevel;
-    const keyOf = (of: CodePage, offset: number): number => 2 * (of.table + 4 * (offset & pageMask)) + (user ? 1 : 0);
+    const place = this.#free.pop()!;
+    const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
+      const of = pages(offset >> pageShift);
+      return of && found(this.#keyOf(of, offset));
+    };
     const used = [...new Set(blocks.map(({ start }) => start >> pageShift))];
     const code = compileRegion(blocks, {
       isFlat: (segment) => (page.mode & flatBit(segment)) !== 0,
-      user, readTable: cpu.i32[State.tlbRead >> 2]!, codeTables: cpu.i32[State.codeTable >> 2]!,
+      user: this.#user, readTable: cpu.i32[State.tlbRead >> 2]!, codeTables: cpu.i32[State.codeTable >> 2]!,
       pages: used.map((index) => ({ index, table: pages(index)!.table })),
-      linkTo: (offset) => {
-        const to = pages(offset >> pageShift);
-        return to && this.#links.wordOf(keyOf(to, offset));
-      },
+      linkTo: (offset) => on(offset, (key) => this.#links.wordOf(key)),
+      profileOf: (offset) => on(offset, (key) => this.#profiles.toFill(key)),
+      place,
       tailCalls: hasTailCalls(), nowhere: nowherePlace,
       undefinedResults: cpu.undefinedResults, features: cpu.features,
       memoryPages: cpu.memory.buffer.byteLength / wasmPage,
     });
     const module = new WebAssembly.Module(code);
     const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
-    this.#enter(exports['region'] as () => number, record, blocks, used.map((index) => pages(index)!), used, keyOf(page, linear));
+    this.#table.set(place, exports['region'] as () => number);
+    this.#enter(place, { record, linear, user: this.#user, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
     this.stats.compiled++;
     this.stats.bytes += code.length;
   }
 
-  /** Let a region be found: in the table, from its record, by the links of others, and by its pages. */
-  #enter(region: () => number, record: number, blocks: readonly Block[], pages: readonly CodePage[], indexes: readonly number[], key: number): void {
+  get #user(): boolean { return this.#cpu.i32[State.cpl >> 2] === userLevel; }
+
+  /** What an instruction's links and profile go by. */
+  #keyOf(page: CodePage, offset: number): number { return 2 * (page.table + 4 * (offset & pageMask)) + (this.#user ? 1 : 0); }
+
+  /** Let the region in a place of the table be found: from its record, by the links of others, and by its pages. */
+  #enter(place: number, region: Omit<Region, 'fields' | 'covers'>, blocks: readonly Block[], indexes: readonly number[]): void {
     const { u8, u16 } = this.#cpu;
-    const place = this.#free.pop()!;
+    const { record, pages, key } = region;
     const fields = u8.slice(record, record + recordSize);
-    this.#table.set(place, region);
     const covers: number[] = [];
     for (const page of pages) page.regions.add(place);
     for (const { start, end, instructions } of blocks) {
@@ -219,7 +250,7 @@ export class Jit {
         at += length;
       }
     }
-    this.#regions.set(place, { pages, record, fields, key, covers });
+    this.#regions.set(place, { ...region, fields, covers });
     this.#copyRecord(record, place);
     u16[(record + Field.handler) >> 1] = Handler.region;
     u8[record + Field.placeLow] = place & 0xff;
@@ -264,8 +295,10 @@ export class Jit {
 /** A region, and how to be rid of it. */
 interface Region {
   readonly pages: readonly CodePage[];
-  /** Its entry's record, and what that was before. */
+  /** Its entry's record, its address and privilege when it was made, and what the record was before. */
   readonly record: number;
+  readonly linear: number;
+  readonly user: boolean;
   readonly fields: Uint8Array;
   /** Its links'. */
   readonly key: number;
@@ -279,7 +312,8 @@ type Place = NonNullable<ReturnType<CodeCache['find']>>;
 function loopAround(blocks: readonly Block[]): number | undefined {
   const entry = blocks[0]!.start;
   let [header, length] = [entry, Number.POSITIVE_INFINITY];
-  for (const { start, target } of blocks) {
+  for (const { start, target, instructions } of blocks) {
+    if (instructions[instructions.length - 1]!.definition.name === 'call') continue;
     const to = target < 0 ? start : blocks[target]!.start;
     if (to < start && to <= entry && start >= entry && start - to < length) [header, length] = [to, start - to];
   }

@@ -18,17 +18,7 @@ export interface Emitter {
 
 /** Write a graph. Node 0 is the entry; every node is reachable or is not written. */
 export function emitStructured(successors: readonly (readonly number[])[], emitter: Emitter): void {
-  const order = reversePostorder(successors);
-  const position = new Map(order.map((node, i) => [node, i]));
-  const predecessors = new Map<number, number[]>(order.map((node) => [node, []]));
-  for (const node of order) for (const successor of successors[node]!) predecessors.get(successor)!.push(node);
-  const dominator = dominators(order, position, predecessors);
-  const dominates = (a: number, b: number): boolean => {
-    let node = b;
-    while (node !== a && node !== order[0]) node = dominator.get(node)!;
-    return node === a;
-  };
-  const isBack = (from: number, to: number): boolean => position.get(to)! <= position.get(from)!;
+  const { order, predecessors, dominator, dominates, isBack } = analyse(successors);
   const isLoop = (node: number): boolean => predecessors.get(node)!.some((from) => isBack(from, node) && dominates(node, from));
   const forward = (node: number): number => predecessors.get(node)!.filter((from) => !isBack(from, node)).length;
   const children = new Map<number, number[]>(order.map((node) => [node, []]));
@@ -64,6 +54,28 @@ export function emitStructured(successors: readonly (readonly number[])[], emitt
     return true;
   };
   tree(order[0]!);
+}
+
+/** Has each loop one beginning? */
+export function isReducible(successors: readonly (readonly number[])[]): boolean {
+  const { order, dominates, isBack } = analyse(successors);
+  return order.every((node) => successors[node]!.every((next) => !isBack(node, next) || dominates(next, node)));
+}
+
+/** What can be said of a graph's nodes: an order, who leads to them, and who stands on all ways to them. */
+function analyse(successors: readonly (readonly number[])[]) {
+  const order = reversePostorder(successors);
+  const position = new Map(order.map((node, i) => [node, i]));
+  const predecessors = new Map<number, number[]>(order.map((node) => [node, []]));
+  for (const node of order) for (const successor of successors[node]!) predecessors.get(successor)!.push(node);
+  const dominator = dominators(order, position, predecessors);
+  const dominates = (a: number, b: number): boolean => {
+    let node = b;
+    while (node !== a && node !== order[0]) node = dominator.get(node)!;
+    return node === a;
+  };
+  const isBack = (from: number, to: number): boolean => position.get(to)! <= position.get(from)!;
+  return { order, predecessors, dominator, dominates, isBack };
 }
 
 /** Nodes in an order in which each comes before those it leads to, but for the back edges of loops. */
