@@ -26,8 +26,6 @@ export interface CompileContext extends RegionContext {
   readonly linkTo: (offset: number) => number | undefined;
   /** Address of a profile to be filled by the indirect call or jump at an offset, if it wants one. */
   readonly profileOf: (offset: number) => number | undefined;
-  /** The region's own place. */
-  readonly place: number;
   readonly tailCalls: boolean;
   /** Place of a function that does nothing but return the EIP it is given. */
   readonly nowhere: number;
@@ -57,19 +55,15 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
   const order = reversePostorder(successors);
   const position = new Map(order.map((node, i) => [node, i]));
   const lengths = pathLengths(blocks, successors, order);
-  const terminal = f.variable(f.i32(0));
   b.frame(context.tailCalls, lengths[0]!, () => emitStructured(successors, {
     loop: (body) => f.loop(body),
     block: (body) => { f.block([], (exit) => body(() => exit())); },
-    code: (node, goTo) => {
+    code: (node, goTo, only) => f.scope(() => {
       const block = blocks[node]!;
-      f.scope(() => {
-        writeBlock(b, block);
-        if (b.terminator?.kind === 'branch') terminal.set(b.terminator.condition);
-        else if (b.terminator?.kind === 'indirect') terminal.set(b.terminator.eip);
-      });
-      // what follows writes further blocks
+      writeBlock(b, block, only);
       const { terminator, returns } = b;
+      // what follows writes further blocks, each of which goes on from here
+      let end = b.endBlock();
       const leave = (offset: number, isCode: boolean): void => {
         const link = isCode ? context.linkTo(offset) : undefined;
         if (link === undefined) b.leaveTo(offset);
@@ -77,32 +71,36 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
       };
       const jump = (successor: number, offset: number, isCode: boolean): void => {
         if (successor >= 0 && position.get(successor)! <= position.get(node)!) b.needBudget(offset, lengths[successor]!);
+        b.resume(end);
         if (successor < 0 || !goTo(successor)) leave(offset, isCode);
       };
       const target = block.end + block.instructions[block.instructions.length - 1]!.immediate;
       const next = (): void => {
-        if (block.calls && block.next >= 0) b.needBudget(block.end, lengths[block.next]!);
+        if (block.calls) {
+          end = b.endBlock();
+          if (block.next >= 0) b.needBudget(block.end, lengths[block.next]!);
+        }
         jump(block.next, block.end, block.nextIsCode);
       };
       switch (terminator?.kind) {
         case 'branch':
-          f.when(terminal.get(), () => jump(block.target, target, block.targetIsCode));
+          f.when(terminator.condition, () => jump(block.target, target, block.targetIsCode));
           return next();
         case 'jump':
           if (!block.calls) return jump(block.target, target, block.targetIsCode);
           b.callRegion(b.eipOf(target), (block.targetIsCode ? linked(target) : undefined) ?? f.i32(context.nowhere), block.end);
           return next();
         case 'indirect':
-          guess(f, blocks, block.guesses, b.offsetOf(terminal.get()), (successor) => jump(successor, blocks[successor]!.start, true));
+          guess(f, blocks, block.guesses, b.offsetOf(terminator.eip), (successor) => jump(successor, blocks[successor]!.start, true));
           // a return is what a calling region waits for
-          if (returns) return b.leaveAt(terminal.get());
-          note(block.last, terminal.get());
-          if (!block.calls) return b.goOn(terminal.get(), regionAt(f, terminal.get(), context));
-          b.callRegion(terminal.get(), regionAt(f, terminal.get(), context), block.end);
+          if (returns) return b.leaveAt(terminator.eip);
+          note(block.last, terminator.eip);
+          if (!block.calls) return b.goOn(terminator.eip, regionAt(f, terminator.eip, context));
+          b.callRegion(terminator.eip, regionAt(f, terminator.eip, context), block.end);
           return next();
         default: next();
       }
-    },
+    }),
   }));
   const region = f.finish('region');
   return encodeModule({
@@ -147,8 +145,8 @@ function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly n
   f.when(below, () => guess(f, blocks, guesses.slice(0, half), offset, jump), () => guess(f, blocks, guesses.slice(half), offset, jump));
 }
 
-function writeBlock(b: RegionBuilder, { start, instructions }: Block): void {
-  b.beginBlock();
+function writeBlock(b: RegionBuilder, { start, instructions }: Block, only: boolean): void {
+  b.beginBlock(only);
   b.charge(instructions.length);
   let at = start;
   instructions.forEach((insn, i) => {

@@ -17,6 +17,7 @@ import type { Block } from './blocks.js';
 import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
+import { missesPerLook } from './region-builder.js';
 import { Links } from './links.js';
 import { hasTailCalls, nowhere } from './tail-calls.js';
 
@@ -36,6 +37,8 @@ export const defaultHotAfter = 16;
 const exitWeight = 4;
 /** An address within a region is no good entry: it must be so many times as hot. */
 const coveredPatience = 8;
+/** A region's window may miss once in so many instructions that regions execute. */
+const instructionsPerMiss = 2000;
 /** Addresses remembered before counting starts anew. */
 const maxCounted = 4096;
 /** Place of the function that stands for no region; the others follow. */
@@ -67,6 +70,8 @@ export class Jit {
   /** Record → times it was met. */
   readonly #counts = new Map<number, number>();
   readonly #regions = new Map<number, Region>();
+  /** Keys of regions that are better off without windows. */
+  readonly #withoutWindows = new Set<number>();
   /** Records of instructions that regions have → how many have them. */
   readonly #covered = new Map<number, number>();
   /** Those of them that began a block when their region was made. */
@@ -91,6 +96,7 @@ export class Jit {
       this.#counts.clear();
       this.#links.clear();
       this.#profiles.clear();
+      this.#withoutWindows.clear();
       this.#covered.clear();
       this.#leaders.clear();
     };
@@ -121,11 +127,20 @@ export class Jit {
   /** Regions have been left for a linear address that has none often. */
   leftFor(linear: number): void {  this.#meet(linear, Math.ceil(this.#hotAfter / exitWeight), 1); }
 
-  /** The region in a place has learned where its indirect calls go. */
+  /** The region in a place asks to be made anew: it has learned where its indirect calls go, or that its windows are of no use. */
   improve(place: number): void {
     const region = this.#regions.get(place);
     const found = region && this.#code.find(region.linear);
     if (found === undefined || found.record !== region?.record || region.user !== this.#user) return;
+    const { i32, u32 } = this.#cpu;
+    const misses = (Layout.windowMisses >> 2) + place;
+    if (i32[misses]! >= missesPerLook) {
+      const executed = (u32[State.inRegions >> 2]! - region.madeAt) >>> 0;
+      i32[misses] = 0;
+      region.madeAt = u32[State.inRegions >> 2]!;
+      if (executed > missesPerLook * instructionsPerMiss) return;
+      this.#withoutWindows.add(region.key);
+    }
     const started = performance.now();
     this.#drop(place);
     const blocks = this.#discover(found.page, region.linear);
@@ -213,15 +228,16 @@ export class Jit {
       pages: used.map((index) => ({ index, table: pages(index)!.table })),
       linkTo: (offset) => on(offset, (key) => this.#links.wordOf(key)),
       profileOf: (offset) => on(offset, (key) => this.#profiles.toFill(key)),
-      place,
+      place, windows: !this.#withoutWindows.has(this.#keyOf(page, linear)),
       tailCalls: hasTailCalls(), nowhere: nowherePlace,
       undefinedResults: cpu.undefinedResults, features: cpu.features,
       memoryPages: cpu.memory.buffer.byteLength / wasmPage,
     });
     const module = new WebAssembly.Module(code);
     const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
+    cpu.i32[(Layout.windowMisses >> 2) + place] = 0;
     this.#table.set(place, exports['region'] as () => number);
-    this.#enter(place, { record, linear, user: this.#user, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
+    this.#enter(place, { record, linear, user: this.#user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
     this.stats.compiled++;
     this.stats.bytes += code.length;
   }
@@ -298,6 +314,8 @@ interface Region {
   /** Its entry's record, its address and privilege when it was made, and what the record was before. */
   readonly record: number;
   readonly linear: number;
+  /** Instructions that regions had executed when it was made (modulo 2^32). */
+  madeAt: number;
   readonly user: boolean;
   readonly fields: Uint8Array;
   /** Its links'. */

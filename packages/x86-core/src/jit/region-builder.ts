@@ -14,12 +14,15 @@ import type { UndefinedResults } from '../undefined-results.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
 import type { OperatorName } from '../wasm/operators.js';
 import { registersIn } from './registers.js';
+import { type Known, Windows } from './windows.js';
 
 const pageMask = 0xfff;
 const pageSize = 0x1000;
 const plainMask = Access.present | Access.notSystem | Access.code | Access.expandDown;
 const plain = Access.present | Access.notSystem;
 const registerCount = 8;
+/** Windows that could not be used before somebody looks at how often that happens; a power of two. */
+export const missesPerLook = 1024;
 
 /** The state that a region keeps in locals: general registers, lazy flags, the budget. */
 const mirrored: readonly number[] = [
@@ -54,6 +57,16 @@ export interface RegionContext {
   readonly user: boolean;
   readonly undefinedResults: UndefinedResults;
   readonly features: number;
+  /** The region's place in the table of functions. */
+  readonly place: number;
+  /** Accesses near each other may be translated together. */
+  readonly windows: boolean;
+}
+
+/** What is known at the end of a block. */
+export interface Knowledge {
+  readonly known: Known;
+  readonly flags: Readonly<Record<string, Value>>;
 }
 
 /** Builder<Value> for the instructions of one region, one after the other. */
@@ -72,6 +85,7 @@ export class RegionBuilder implements Builder<Value> {
   readonly #registers: RegisterFile;
   readonly #read = new Set<number>();
   readonly #written = new Set<number>();
+  readonly #windows = new Windows(registerCount, [Register.esp, Register.ebp]);
   /** Return an EIP, and a known place: see packExit(). */
   #leaveDynamic: (eip: Value) => void = () => undefined;
   #leaveKnown: (packed: Value) => void = () => undefined;
@@ -183,6 +197,7 @@ export class RegionBuilder implements Builder<Value> {
     const next = f.callIndirect(place, eip, f.do('i32.sub', this.#depth, f.i32(1)), f.i32(0));
     f.when(f.do('i32.ne', next, this.eipOf(site)), () => f.leave(next));
     this.#enterState();
+    this.#forget();
   }
 
   /** Go on at `eip` in the region in a place of the table, if the host can do that; else leave. */
@@ -190,12 +205,15 @@ export class RegionBuilder implements Builder<Value> {
 
   #getMirror(index: number): Value {
     this.#read.add(index);
-    return this.#mirrors[index]!.get();
+    const value = this.#mirrors[index]!.get();
+    if (index < registerCount) this.#windows.got(index, value);
+    return value;
   }
 
   #setMirror(index: number, value: Value): void {
     this.#written.add(index);
     this.#mirrors[index]!.set(value);
+    if (index < registerCount) this.#windows.put(index, value);
   }
 
   /** How far an EIP is from the start of the entry's page. */
@@ -221,11 +239,27 @@ export class RegionBuilder implements Builder<Value> {
     this.#setMirror(budgetIndex, this.#f.do('i32.sub', this.#getMirror(budgetIndex), this.#f.i32(count)));
   }
 
-  /** A block begins: nothing is known of the flags. */
-  beginBlock(): void {
-    this.#flags = {};
+  /** A block begins. @param only it is reached in one way only, at which what is known now was known */
+  beginBlock(only: boolean): void {
+    if (!only) this.#forget();
     this.terminator = undefined;
     this.returns = false;
+  }
+
+  #forget(): void {
+    this.#flags = {};
+    this.#windows.forget();
+  }
+
+  /** A block ends. @returns what to go on from wherever it leads to */
+  endBlock(): Knowledge {
+    this.#windows.close();
+    return { known: this.#windows.known, flags: { ...this.#flags } };
+  }
+
+  resume({ known, flags }: Knowledge): void {
+    this.#windows.resume(known);
+    this.#flags = { ...flags };
   }
 
   /** Write one instruction. @param at its offset in the page @param rest instructions of the block from it on */
@@ -311,12 +345,12 @@ export class RegionBuilder implements Builder<Value> {
     const f = this.#f;
     const { base, index, scale, displacement } = this.#insn;
     let offset: Value | undefined = base < 0 ? undefined : this.#getMirror(base);
-    if (index >= 0) {
-      const scaled = scale === 0 ? this.#getMirror(index) : f.do('i32.shl', this.#getMirror(index), f.i32(scale));
-      offset = offset ? f.do('i32.add', offset, scaled) : scaled;
-    }
-    if (offset === undefined) return f.i32(displacement);
-    return displacement === 0 ? offset : f.do('i32.add', offset, f.i32(displacement));
+    if (index < 0) return offset === undefined ? f.i32(displacement) : displacement === 0 ? offset : this.add(offset, f.i32(displacement));
+    const scaled = scale === 0 ? this.#getMirror(index) : f.do('i32.shl', this.#getMirror(index), f.i32(scale));
+    offset = offset ? f.do('i32.add', offset, scaled) : scaled;
+    if (displacement !== 0) offset = f.do('i32.add', offset, f.i32(displacement));
+    this.#windows.index(offset, base, index, scale, displacement);
+    return offset;
   }
 
   /** Linear address of so many bytes of the operand's segment; ordinary data segments only. */
@@ -336,13 +370,54 @@ export class RegionBuilder implements Builder<Value> {
   /** Address in the WebAssembly memory of `size` bytes at a linear address; or out of the region. */
   #translate(linear: Value, size: number, write: boolean): Value {
     const f = this.#f;
+    const known = this.#context.windows ? this.#windows.find(linear, size, write) : undefined;
+    if (known) return f.do('i32.xor', known.entry.get(), linear);
+    const opened = this.#context.windows ? this.#windows.open(f, linear, size, write) : undefined;
+    if (!opened) {
+      const entry = this.#entryOf(linear, write);
+      this.#leaveBefore(this.#isOdd(entry, linear, size));
+      return f.do('i32.xor', entry, linear);
+    }
+    const { window, offset } = opened;
+    f.ifNeeded(() => window.accesses === 1, () => {
+      window.entry.set(this.#entryOf(linear, write));
+      this.#leaveBefore(this.#isOdd(window.entry.get(), linear, size));
+    });
+    const look = (writes: boolean): void => f.ifNeeded(() => window.accesses > 1 && window.write === writes, () => {
+      const first = this.#entryOf(f.do('i32.add', linear, f.i32Later(() => window.low - offset)), writes);
+      const last = this.#entryOf(f.do('i32.add', linear, f.i32Later(() => window.high - 1 - offset)), writes);
+      window.entry.set(first);
+      this.#missWindow(f.do('i32.or', f.do('i32.and', first, f.i32(pageMask)), f.do('i32.xor', first, last)));
+    });
+    look(false);
+    look(true);
+    return f.do('i32.xor', window.entry.get(), linear);
+  }
+
+  #entryOf(linear: Value, write: boolean): Value {
+    const f = this.#f;
     const { user } = this.#context;
     const table = write ? (user ? Layout.tlbWriteUser : Layout.tlbWriteSupervisor) : (user ? Layout.tlbReadUser : Layout.tlbReadSupervisor);
-    const entry = f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', linear, f.i32(12)), f.i32(2)), table);
-    const odd = size === 1 ? f.do('i32.and', entry, f.i32(pageMask))
-      : f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size));
-    this.#leaveBefore(odd);
-    return f.do('i32.xor', entry, linear);
+    return f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', linear, f.i32(12)), f.i32(2)), table);
+  }
+
+  /** Is an entry of the translation tables of no use for an access? */
+  #isOdd(entry: Value, linear: Value, size: number): Value {
+    const f = this.#f;
+    if (size === 1) return f.do('i32.and', entry, f.i32(pageMask));
+    return f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size));
+  }
+
+  /** Leave before this instruction, and count it: when it happens often, the region is better off without windows. */
+  #missWindow(condition: Value): void {
+    const f = this.#f;
+    f.when(condition, () => {
+      const { place } = this.#context;
+      const misses = f.do('i32.add', f.load('i32.load', f.i32(0), Layout.windowMisses + 4 * place), f.i32(1));
+      f.store('i32.store', f.i32(0), misses, Layout.windowMisses + 4 * place);
+      f.when(f.do('i32.eqz', f.do('i32.and', misses, f.i32(missesPerLook - 1))), () => f.store('i32.store', f.i32(0), f.i32(place), State.wanted));
+      this.#leaveKnown(f.i32(packExit(this.#at, this.#rest)));
+    });
   }
 
   #load(host: Value, size: number): Value {
@@ -428,7 +503,10 @@ export class RegionBuilder implements Builder<Value> {
       const fold = folds[name];
       if (fold) return this.#f.i32(fold(a.constant, b.constant));
     }
-    return this.#f.do(name, a, b);
+    const result = this.#f.do(name, a, b);
+    if (b.constant !== undefined && name === 'i32.add') this.#windows.add(result, a, b.constant);
+    if (b.constant !== undefined && name === 'i32.sub') this.#windows.add(result, a, -b.constant);
+    return result;
   }
 
   add(a: Value, b: Value): Value { return this.#do('i32.add', a, b); }
@@ -524,12 +602,14 @@ export class RegionBuilder implements Builder<Value> {
 
   when(condition: Value, then: () => void, otherwise?: () => void): void {
     const flags = { ...this.#flags };
+    const { known } = this.#windows;
     const part = (body: (() => void) | undefined) => () => {
       this.#flags = { ...flags };
       body?.();
+      // what one part does to registers is not so in the other, and not known to be so afterwards
+      this.#windows.meet(known);
     };
     this.#f.when(condition, part(then), otherwise && part(otherwise));
-    // what a part set is not known to be so afterwards
     this.#flags = {};
   }
 

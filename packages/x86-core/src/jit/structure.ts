@@ -12,8 +12,11 @@ export interface Emitter {
   loop(body: (again: () => void) => void): void;
   /** Write a block; calling `exit` inside writes a jump to behind it. */
   block(body: (exit: () => void) => void): void;
-  /** Write a node's own code. goTo(successor) writes the transfer to a successor, or returns false: the edge must leave. */
-  code(node: number, goTo: (successor: number) => boolean): void;
+  /**
+   * Write a node's own code. goTo(successor) writes the transfer to a successor, or returns false: the edge must leave.
+   * `only`: the node is reached in one way only, and this is called from within the goTo() of that.
+   */
+  code(node: number, goTo: (successor: number) => boolean, only: boolean): void;
 }
 
 /** Write a graph. Node 0 is the entry; every node is reachable or is not written. */
@@ -38,7 +41,7 @@ export function emitStructured(successors: readonly (readonly number[])[], emitt
   };
   const within = (node: number, merges: readonly number[]): void => {
     const [last, ...others] = merges;
-    if (last === undefined) return emitter.code(node, (successor) => goTo(node, successor));
+    if (last === undefined) return emitter.code(node, (successor) => goTo(node, successor), node !== order[0] && forward(node) === 1 && !isLoop(node));
     emitter.block((exit) => {
       ends.set(last, exit);
       within(node, others);

@@ -149,6 +149,14 @@ export class FunctionBuilder {
     return { type: 'i32', compute, constant: value | 0, uses: 0, local: -1 };
   }
 
+  /** A constant that is asked for when all has been built. */
+  i32Later(value: () => number): Value {
+    return this.#constant('i32', (out) => {
+      out.code.byte(Op.i32Const);
+      out.code.signed(value());
+    });
+  }
+
   i64(value: bigint | number): Value {
     return this.#constant('i64', (out) => {
       out.code.byte(Op.i64Const);
