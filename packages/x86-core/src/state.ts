@@ -111,6 +111,8 @@ export const State = {
   inRegions: S + 0x348,
   /** Place of a region that asks to be made anew (jit/call-profiles.ts); 0 for none. */
   wanted: S + 0x350,
+  /** The linear address at which a repeated string instruction wants a page made accessible; see RepeatStatus. */
+  repeatMiss: S + 0x380,
   /** 256 counters: interrupts and exceptions delivered into the guest, by vector. */
   deliveries: S + 0x400,
 } as const;

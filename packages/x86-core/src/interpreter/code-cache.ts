@@ -10,6 +10,7 @@ import { Decoder, newInstruction } from '../decode.js';
 import type { Definition } from '../definition.js';
 import { type Instruction, Repeat, SlotKind } from '../instruction.js';
 import type { Call, Unit } from '../operations/operation.js';
+import { findRepeatCall } from '../operations/strings.js';
 import type { Processor } from '../processor.js';
 import { byteRegister } from '../reference.js';
 import { Layout, Mode, SegmentField, SegmentRegister, State } from '../state.js';
@@ -342,7 +343,7 @@ export class CodeCache {
   #write(record: number, insn: Instruction, at: number, page: CodePage): number {
     const { u16, i32, u8 } = this.#cpu;
     this.#clear(record);
-    const call = insn.definition.findCall?.(insn, this.#cpu.features);
+    const call = insn.definition.string ? this.#repeatCall(insn, page.mode) : insn.definition.findCall?.(insn, this.#cpu.features);
     const key = call ? -1 : this.#shapeOf(insn, page.mode);
     u16[(record + Field.handler) >> 1] = key < 0 ? Handler.step : this.#generated.handlers.get(key)!;
     u16[(record + Field.offset) >> 1] = at;
@@ -363,6 +364,12 @@ export class CodeCache {
     i32[(record + Field.link) >> 2] = insn.definition.branches ? this.#linkOf(insn, at, page) : 0;
     if (call) this.#writeCall(record, insn, call, page.mode);
     return key;
+  }
+
+  /** A repeated string instruction is an operation where its segments are flat. */
+  #repeatCall(insn: Instruction, mode: number): Call | undefined {
+    const flat = flatBit(insn.segment) | Mode.flatEs;
+    return flatBit(insn.segment) !== 0 && (mode & flat) === flat ? findRepeatCall(insn) : undefined;
   }
 
   /** Make a record call an operation, if the operand's address is of a plain sort. */

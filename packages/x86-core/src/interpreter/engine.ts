@@ -10,12 +10,12 @@ import { Vector } from '../fault.js';
 import type { Processor } from '../processor.js';
 import { Eflags, Layout, Mode, State } from '../state.js';
 import type { UndefinedResults } from '../undefined-results.js';
-import { bulkString } from './bulk.js';
 import { CodeCache } from './code-cache.js';
 import { Jit } from '../jit/jit.js';
 import { tableSize, type Unit } from '../operations/operation.js';
 import { generateInterpreter, type GeneratedInterpreter, Handler, regionRecordShift, Status } from './generate.js';
 import { Field, recordSize } from './record.js';
+import { callKey, callShapes } from './shapes.js';
 
 const EIP = State.eip >> 2;
 const BUDGET = State.budget >> 2;
@@ -62,6 +62,8 @@ export class InterpreterEngine implements Engine {
   readonly #cpu: Processor;
   readonly #stepper: Stepper;
   readonly #plain: Uint16Array;
+  /** Handlers of repeated string instructions. */
+  readonly #repeats: ReadonlySet<number>;
   readonly #run: RunFunction;
   readonly #operations = new WebAssembly.Table({ element: 'anyfunc', initial: tableSize });
   readonly #installed = new Map<Unit, boolean>();
@@ -85,6 +87,7 @@ export class InterpreterEngine implements Engine {
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
     this.#plain = generated.plain;
+    this.#repeats = new Set(callShapes.filter(({ repeats }) => repeats).map((shape) => generated.calls.get(callKey(shape))!));
     this.code = new CodeCache(cpu, generated, (unit) => this.#install(unit));
     const instance = new WebAssembly.Instance(module, {
       env: {
@@ -211,12 +214,16 @@ export class InterpreterEngine implements Engine {
     return Layout.regionRecords + (((u8[record + Field.placeHigh]! << 8) | u8[record + Field.placeLow]!) << regionRecordShift);
   }
 
-  /** The budget ends inside this run: execute copies of its first `count` records, and a stop behind them. */
+  /**
+   * The budget ends inside this run: execute copies of its first `count` records, and a stop behind them. A repeated string
+   * instruction may take it all: that is executed alone, with what is left of the budget.
+   */
   #runTail(from: number, pageBase: number, count: number): number {
     const { i32, u8, u16 } = this.#cpu;
     let source = from;
     let target: number = Layout.scratch;
-    let left = count;
+    let left = this.#repeats.has(u16[(this.#original(from) + Field.handler) >> 1]!) ? 1 : count;
+    const kept = count - left;
     for (;;) {
       const original = this.#original(source);
       u8.copyWithin(target, original, original + recordSize);
@@ -230,7 +237,7 @@ export class InterpreterEngine implements Engine {
       target += recordSize;
     }
     u16[(target + Field.handler) >> 1] = Handler.stop;
-    i32[BUDGET] = 0;
+    i32[BUDGET] = kept;
     return this.#run(Layout.scratch, pageBase);
   }
 
@@ -272,23 +279,18 @@ export class InterpreterEngine implements Engine {
     this.stepped++;
     let length = 0;
     let follows = false;
-    let spent = 1;
     try {
       const insn = this.#stepper.reference.fetch();
       length = insn.length;
       // behind a record that ends a run lies another run, or nothing
       follows = !(insn.definition.ends || insn.definition.branches);
-      spent = bulkString(cpu, insn, unspent);
-      if (spent === 0) {
-        this.#stepper.reference.execute(insn);
-        spent = 1;
-      }
+      this.#stepper.reference.execute(insn);
     } catch (fault) {
       i32[BUDGET] = unspent;
       this.#stepper.fault(fault);
       return 1;
     }
-    const rest = unspent - spent;
+    const rest = unspent - 1;
     if (u16[(record + Field.handler) >> 1] === Handler.check) {
       if (i32[ATTENTION] === 0 && cpu.pendingExit < 0) this.#installFollowingPage(pageBase);
     } else if (

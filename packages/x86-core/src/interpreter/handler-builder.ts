@@ -12,6 +12,7 @@ import { SlotKind } from '../instruction.js';
 import { byteRegister } from '../reference.js';
 import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '../state.js';
 import { alignmentShift, Guard } from '../operations/operation.js';
+import { RepeatStatus } from '../operations/strings.js';
 import { conditionHolds } from '../semantics/flags-of.js';
 import { Op } from '../wasm/encoder.js';
 import { ExpressionBuilder } from './expression-builder.js';
@@ -37,6 +38,7 @@ export interface CallShape {
   /** See Operation. */
   readonly pointers: boolean;
   readonly flags: boolean;
+  readonly repeats: boolean;
 }
 
 /** Number of the type of operations in the interpreter's module: behind two imports and a function. */
@@ -120,7 +122,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   }
 
   /** The statements of a handler that calls an operation: its operand found, its answer heeded. */
-  buildCall({ memory, write, pointers, flags }: CallShape): Statement[] {
+  buildCall({ memory, write, pointers, flags, repeats }: CallShape): Statement[] {
     const status = this.and(this.state(State.fpuStatus), this.imm(Guard.pending));
     const guard = this.#field(Op.i32Load8u, Field.guard);
     this.unusual(this.and(this.or(this.state(State.unavailable), status), guard));
@@ -138,16 +140,36 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
       this.#field(Op.i32Load16u, Field.slot0), operand, this.#field(Op.i32Load, Field.immediate), this.#field(Op.i32Load16u, Field.operation),
     ];
     for (const node of operands) node.uses++;
-    this.unusual(this.read((out) => {
+    if (repeats) this.action([], (out) => out.spill(Local.budget, State.budget));
+    const answer = this.read((out) => {
       for (const node of operands) out.push(node);
       out.op(Op.callIndirect);
       out.code.unsigned(operationType);
       out.op(0);
-    }));
+    });
+    if (repeats) this.#heedRepeat(answer, flags);
+    else this.unusual(answer);
     if (flags) this.action([], (out) => { for (const [local, address] of lazyFlags) out.reload(local, address); });
     if (pointers) this.#notePointers(memory !== MemoryForm.none);
     this.#finish();
     return this.list;
+  }
+
+  /** A repeated string instruction is not done yet: make the page accessible that it has come to, or step. */
+  #heedRepeat(status: Node, flags: boolean): void {
+    this.action([], (out) => out.reload(Local.budget, State.budget));
+    this.when(status, () => {
+      if (flags) this.action([], (out) => { for (const [local, address] of lazyFlags) out.reload(local, address); });
+      this.unusual(this.eq(status, this.imm(RepeatStatus.unusual)));
+      this.action([status], (out) => {
+        out.reload(Local.address, State.repeatMiss);
+        out.push(status);
+        out.constant(RepeatStatus.missWrite);
+        out.op(Op.i32Eq);
+        out.branch(Op.brIf, Label.missWrite);
+        out.branch(Op.br, Label.missRead);
+      });
+    });
   }
 
   /** What the x87 remembers of its last instruction. */

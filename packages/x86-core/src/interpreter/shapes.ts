@@ -75,19 +75,22 @@ export function selectFusedShapes(shapes: readonly Shape[]): FusedShape[] {
 }
 
 /** A number that tells the handlers of calls apart. */
-export function callKey({ memory, write, pointers, flags }: CallShape): number {
-  return memory * 8 + (write ? 4 : 0) + (pointers ? 2 : 0) + (flags ? 1 : 0);
+export function callKey({ memory, write, pointers, flags, repeats }: CallShape): number {
+  return memory * 16 + (repeats ? 8 : 0) + (write ? 4 : 0) + (pointers ? 2 : 0) + (flags ? 1 : 0);
 }
 
 /** The ways operations are called. */
-export const callShapes: readonly CallShape[] = [false, true].flatMap((pointers) => [
-  { memory: MemoryForm.none, write: false, pointers, flags: false },
-  { memory: MemoryForm.none, write: false, pointers, flags: true },
-  ...[MemoryForm.indexed, MemoryForm.segmented].flatMap((memory) => [
-    { memory, write: false, pointers, flags: false }, { memory, write: true, pointers, flags: false },
-    ...(pointers ? [] : [{ memory, write: false, pointers, flags: true }]),
-  ]),
-]);
+export const callShapes: readonly CallShape[] = [
+  ...[false, true].flatMap((pointers) => [
+    { memory: MemoryForm.none, write: false, pointers, flags: false },
+    { memory: MemoryForm.none, write: false, pointers, flags: true },
+    ...[MemoryForm.indexed, MemoryForm.segmented].flatMap((memory) => [
+      { memory, write: false, pointers, flags: false }, { memory, write: true, pointers, flags: false },
+      ...(pointers ? [] : [{ memory, write: false, pointers, flags: true }]),
+    ]),
+  ]).map((shape) => ({ ...shape, repeats: false })),
+  ...[false, true].map((flags) => ({ memory: MemoryForm.none, write: false, pointers: false, flags, repeats: true })),
+];
 
 /** Two instructions behind each other as one handler. */
 export interface ShapePair { readonly first: Shape; readonly second: Shape }

@@ -33,6 +33,8 @@ export interface Operation {
   readonly pointers: boolean;
   /** Reads or writes the arithmetic flags in the state page. */
   readonly flags: boolean;
+  /** A repeated string instruction: takes from State.budget what it does beyond one element, and returns a RepeatStatus. */
+  readonly repeats: boolean;
   /** Whose it is. */
   readonly unit: Unit;
   /** Place in the table of operations. */
@@ -48,6 +50,7 @@ export interface OperationOptions {
   guard: number;
   pointers?: boolean;
   flags?: boolean;
+  repeats?: boolean;
 }
 
 /** An operation of an instruction, with where its operands are. */
@@ -150,7 +153,7 @@ const folds: { readonly [name in OperatorName]?: (a: number, b: number) => numbe
 
 /** Places in the table of functions: operations come first, regions (jit/) behind them. */
 export const tableSize = 2048;
-export const firstPlace = { x87: 0, vector: 256, region: 1024 } as const;
+export const firstPlace = { x87: 0, vector: 256, strings: 992, region: 1024 } as const;
 
 /** A coprocessor: its operations, and the module they go into. */
 export class Unit {
@@ -171,8 +174,8 @@ export class Unit {
       b.leave(b.i32(0));
       return b.finish('');
     });
-    const { bytes = 0, write: writes = false, guard, pointers = false, flags = false } = options;
-    return { bytes, write: writes, guard, pointers, flags, unit: this, body: write, index: this.#first + this.#operations.length - 1 };
+    const { bytes = 0, write: writes = false, guard, pointers = false, flags = false, repeats = false } = options;
+    return { bytes, write: writes, guard, pointers, flags, repeats, unit: this, body: write, index: this.#first + this.#operations.length - 1 };
   }
 
   /** The module for a memory of so many pages of 64 KiB: instantiating it fills its places of the table. */

@@ -4,7 +4,7 @@
  * With a repeat prefix they are done again and again, ECX times. That is not their meaning but the prefix's, and is told
  * in repeat(), for the reference engine: every element counts as one retired instruction, and between two elements the
  * instruction may be left (an interrupt, the end of a budget) and taken up again, because EIP stays on it until it is
- * done. interpreter/bulk.ts moves whole pages at once to the same effect.
+ * done. operations/strings.ts does many elements at once to the same effect.
  */
 import type { Builder } from '../builder.js';
 import { define } from '../definition.js';

@@ -6,7 +6,7 @@
  */
 import { ByteWriter, type FunctionBody, noResult, Op, ValueType } from './encoder.js';
 import {
-  byteShuffle, laneOperators, laneStores, loads, operator, type OperatorName, stores, vectorConstant, type WasmType,
+  bulkCopy, bulkFill, byteShuffle, laneOperators, laneStores, loads, operator, type OperatorName, stores, vectorConstant, type WasmType,
 } from './operators.js';
 
 /** A value of the function being written. Belongs to the part of it (see when()) that it was made in, and parts within. */
@@ -249,6 +249,16 @@ export class FunctionBuilder {
       out.access(laneStores[name], offset);
       out.code.byte(lane);
     });
+  }
+
+  /** Move bytes, which may overlap. */
+  copyMemory(to: Value, from: Value, bytes: Value): void {
+    this.#action([to, from, bytes], (out) => out.code.bytes([...bulkCopy, 0, 0]));
+  }
+
+  /** Fill bytes with the lowest byte of a value. */
+  fillMemory(to: Value, value: Value, bytes: Value): void {
+    this.#action([to, value, bytes], (out) => out.code.bytes([...bulkFill, 0]));
   }
 
   variable(initial: Value): Variable {

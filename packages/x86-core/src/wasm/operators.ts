@@ -116,3 +116,7 @@ export type LaneStoreName = keyof typeof laneStores;
 /** Vector constants and byte shuffles carry sixteen bytes. */
 export const vectorConstant = simd + 12;
 export const byteShuffle = simd + 13;
+
+/** Copying and filling; memory indices follow. */
+export const bulkCopy = [0xfc, 10] as const;
+export const bulkFill = [0xfc, 11] as const;
