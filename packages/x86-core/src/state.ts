@@ -24,6 +24,8 @@ export const Layout = {
   callProfilesEnd: 0xa_0000,
   /** Words that count windows that could not be used (jit/windows.ts), by their region's place in the table of functions. */
   windowMisses: 0xa_0000,
+  /** What regions found instead of what they assume (jit/assumptions.ts), by place likewise. */
+  observations: 0xb_0000,
   /** TLB tables: 2^20 entries of 4 bytes each, indexed by virtual page number (see paging.ts). */
   tlbReadSupervisor: 0x0010_0000,
   tlbReadUser: 0x0050_0000,

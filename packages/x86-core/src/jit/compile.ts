@@ -7,6 +7,7 @@ import { State } from '../state.js';
 import { encodeModule } from '../wasm/encoder.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
 import { OperationBuilder, tableSize } from '../operations/operation.js';
+import { without } from './assumptions.js';
 import { type Block, successorsOf } from './blocks.js';
 import { pathLengths } from './budget.js';
 import { noteTarget } from './call-profiles.js';
@@ -40,6 +41,15 @@ const pageNumberMask = 0xf_ffff;
  * instruction. It may have executed none: then State.budget is what it was.
  */
 export function compileRegion(blocks: readonly Block[], context: CompileContext): Uint8Array<ArrayBuffer> {
+  let { assumptions } = context;
+  for (;;) {
+    const { code, conflicts } = writeRegion(blocks, { ...context, assumptions });
+    if (conflicts.size === 0) return code;
+    assumptions = without(assumptions, conflicts);
+  }
+}
+
+function writeRegion(blocks: readonly Block[], context: CompileContext): { code: Uint8Array<ArrayBuffer>; conflicts: ReadonlySet<number> } {
   const f = new OperationBuilder();
   const eip = f.parameter(0);
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
@@ -60,7 +70,7 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
     block: (body) => { f.block([], (exit) => body(() => exit())); },
     code: (node, goTo, only) => f.scope(() => {
       const block = blocks[node]!;
-      writeBlock(b, block, only);
+      writeBlock(b, node, block, only);
       const { terminator, returns } = b;
       // what follows writes further blocks, each of which goes on from here
       let end = b.endBlock();
@@ -72,7 +82,7 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
       const jump = (successor: number, offset: number, isCode: boolean): void => {
         if (successor >= 0 && position.get(successor)! <= position.get(node)!) b.needBudget(offset, lengths[successor]!);
         b.resume(end);
-        if (successor < 0 || !goTo(successor)) leave(offset, isCode);
+        if (successor < 0 || !b.arriveAt(successor) || !goTo(successor)) leave(offset, isCode);
       };
       const target = block.end + block.instructions[block.instructions.length - 1]!.immediate;
       const next = (): void => {
@@ -103,9 +113,10 @@ export function compileRegion(blocks: readonly Block[], context: CompileContext)
     }),
   }));
   const region = f.finish('region');
-  return encodeModule({
+  const code = encodeModule({
     memoryPages: context.memoryPages, imports: [], functions: [region], ...(f.callsTable && { table: { size: tableSize, offset: 0, elements: [] } }),
   });
+  return { code, conflicts: b.conflicts };
 
   function note(offset: number, target: Value): void {
     const profile = context.profileOf(offset);
@@ -145,8 +156,8 @@ function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly n
   f.when(below, () => guess(f, blocks, guesses.slice(0, half), offset, jump), () => guess(f, blocks, guesses.slice(half), offset, jump));
 }
 
-function writeBlock(b: RegionBuilder, { start, instructions }: Block, only: boolean): void {
-  b.beginBlock(only);
+function writeBlock(b: RegionBuilder, node: number, { start, instructions }: Block, only: boolean): void {
+  b.beginBlock(node, only);
   b.charge(instructions.length);
   let at = start;
   instructions.forEach((insn, i) => {

@@ -14,6 +14,7 @@ import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 import type { Block } from './blocks.js';
+import { type Assumptions, assumeNow, declinesPerLook, noAssumptions, takeObservation } from './assumptions.js';
 import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
@@ -37,6 +38,8 @@ export const defaultHotAfter = 16;
 const exitWeight = 4;
 /** An address within a region is no good entry: it must be so many times as hot. */
 const coveredPatience = 8;
+/** A region may assume something else so often, before it assumes nothing. */
+const maxWrong = 3;
 /** A region's window may miss once in so many instructions that regions execute. */
 const instructionsPerMiss = 2000;
 /** Addresses remembered before counting starts anew. */
@@ -72,6 +75,9 @@ export class Jit {
   readonly #regions = new Map<number, Region>();
   /** Keys of regions that are better off without windows. */
   readonly #withoutWindows = new Set<number>();
+  /** Keys of regions that found something else than they assumed → what is assumed now, and how often that was wrong. */
+  readonly #assumptions = new Map<number, Assumptions>();
+  readonly #wrong = new Map<number, number>();
   /** Records of instructions that regions have → how many have them. */
   readonly #covered = new Map<number, number>();
   /** Those of them that began a block when their region was made. */
@@ -97,6 +103,8 @@ export class Jit {
       this.#links.clear();
       this.#profiles.clear();
       this.#withoutWindows.clear();
+      this.#assumptions.clear();
+      this.#wrong.clear();
       this.#covered.clear();
       this.#leaders.clear();
     };
@@ -132,20 +140,32 @@ export class Jit {
     const region = this.#regions.get(place);
     const found = region && this.#code.find(region.linear);
     if (found === undefined || found.record !== region?.record || region.user !== this.#user) return;
-    const { i32, u32 } = this.#cpu;
-    const misses = (Layout.windowMisses >> 2) + place;
-    if (i32[misses]! >= missesPerLook) {
-      const executed = (u32[State.inRegions >> 2]! - region.madeAt) >>> 0;
-      i32[misses] = 0;
-      region.madeAt = u32[State.inRegions >> 2]!;
-      if (executed > missesPerLook * instructionsPerMiss) return;
-      this.#withoutWindows.add(region.key);
-    }
+    if (!this.#learn(place, region)) return;
     const started = performance.now();
     this.#drop(place);
     const blocks = this.#discover(found.page, region.linear);
     if (blocks) this.#compile(found, region.linear, blocks);
     this.stats.milliseconds += performance.now() - started;
+  }
+
+  /** What a region has found out about itself. @returns false when it is not worth making it anew */
+  #learn(place: number, region: Region): boolean {
+    const { i32, u32 } = this.#cpu;
+    const { key } = region;
+    const { assumptions, declines } = takeObservation(i32, place);
+    if (declines >= declinesPerLook) {
+      const wrong = (this.#wrong.get(key) ?? 0) + 1;
+      this.#wrong.set(key, wrong);
+      this.#assumptions.set(key, wrong > maxWrong ? noAssumptions : assumptions);
+    }
+    const misses = (Layout.windowMisses >> 2) + place;
+    if (i32[misses]! < missesPerLook) return true;
+    const executed = (u32[State.inRegions >> 2]! - region.madeAt) >>> 0;
+    i32[misses] = 0;
+    region.madeAt = u32[State.inRegions >> 2]!;
+    if (executed > missesPerLook * instructionsPerMiss) return false;
+    this.#withoutWindows.add(key);
+    return true;
   }
 
   /** @param ifCovered how much hotter it must be where a region has the instruction already */
@@ -229,6 +249,7 @@ export class Jit {
       linkTo: (offset) => on(offset, (key) => this.#links.wordOf(key)),
       profileOf: (offset) => on(offset, (key) => this.#profiles.toFill(key)),
       place, windows: !this.#withoutWindows.has(this.#keyOf(page, linear)),
+      assumptions: this.#assumptions.get(this.#keyOf(page, linear)) ?? assumeNow(cpu.i32),
       tailCalls: hasTailCalls(), nowhere: nowherePlace,
       undefinedResults: cpu.undefinedResults, features: cpu.features,
       memoryPages: cpu.memory.buffer.byteLength / wasmPage,
@@ -236,6 +257,7 @@ export class Jit {
     const module = new WebAssembly.Module(code);
     const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
     cpu.i32[(Layout.windowMisses >> 2) + place] = 0;
+    takeObservation(cpu.i32, place);
     this.#table.set(place, exports['region'] as () => number);
     this.#enter(place, { record, linear, user: this.#user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
     this.stats.compiled++;

@@ -13,6 +13,7 @@ import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '
 import type { UndefinedResults } from '../undefined-results.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
 import type { OperatorName } from '../wasm/operators.js';
+import { type Assumptions, differs, noteObservation } from './assumptions.js';
 import { registersIn } from './registers.js';
 import { type Known, Windows } from './windows.js';
 
@@ -24,11 +25,17 @@ const registerCount = 8;
 /** Windows that could not be used before somebody looks at how often that happens; a power of two. */
 export const missesPerLook = 1024;
 
-/** The state that a region keeps in locals: general registers, lazy flags, the budget. */
+/** The state that a region keeps in locals: general registers, lazy flags, the budget, the x87's words. */
 const mirrored: readonly number[] = [
   ...Array.from({ length: registerCount }, (_, i) => State.gpr + 4 * i),
   State.flagZero, State.flagSign, State.flagAddend, State.flagSum, State.budget,
+  State.fpuStatus, State.fpuTop, State.fpuTags, State.fpuOpcode, State.fpuEip, State.fpuCs, State.fpuData, State.fpuDs,
 ];
+const mirrorOf = new Map(mirrored.map((address, i) => [address, i]));
+/** Of the x87's registers, behind the others: significands, and what is above them. */
+const fpuRegisterBytes = 16;
+const topOffset = 8;
+const segmentRegisters = 6;
 type FlagName = keyof typeof FlagIndex;
 const FlagIndex = { zero: 8, sign: 9, addend: 10, sum: 11 } as const;
 const flagNames = new Map<number, FlagName>([
@@ -61,12 +68,18 @@ export interface RegionContext {
   readonly place: number;
   /** Accesses near each other may be translated together. */
   readonly windows: boolean;
+  /** Words of the state that are taken for granted, as far as they are in here. */
+  readonly assumptions: Assumptions;
 }
+
+/** Where the x87's stack is, when that is known. */
+interface FpuStack { readonly top: number; readonly tags: number }
 
 /** What is known at the end of a block. */
 export interface Knowledge {
   readonly known: Known;
   readonly flags: Readonly<Record<string, Value>>;
+  readonly fpuStack: FpuStack | undefined;
 }
 
 /** Builder<Value> for the instructions of one region, one after the other. */
@@ -82,6 +95,17 @@ export class RegionBuilder implements Builder<Value> {
   readonly #xmm: Variable[];
   readonly #xmmUsed = new Set<number>();
   readonly #xmmWritten = new Set<number>();
+  readonly #fpu: { readonly significand: Variable; readonly top: Variable }[];
+  readonly #fpuUsed = new Set<number>();
+  readonly #fpuWritten = new Set<number>();
+  readonly #selectors: Variable[];
+  readonly #selectorsUsed = new Set<number>();
+  #fpuStack: FpuStack | undefined;
+  /** Where the x87's stack is at the start of blocks. */
+  readonly #fpuStacks = new Map<number, FpuStack>();
+  readonly #assumed = new Set<number>();
+  /** Assumptions that do not hold throughout the region: it must be written without them. */
+  readonly conflicts = new Set<number>();
   readonly #registers: RegisterFile;
   readonly #read = new Set<number>();
   readonly #written = new Set<number>();
@@ -117,7 +141,37 @@ export class RegionBuilder implements Builder<Value> {
       f.ifNeeded(() => this.#xmmUsed.has(i), () => { variable = f.variable(f.v128(0, 0, 0, 0)); });
       return variable;
     });
+    this.#fpu = Array.from({ length: registerCount }, () => ({ significand: f.variable(f.i64(0)), top: f.variable(f.i32(0)) }));
+    this.#selectors = Array.from({ length: segmentRegisters }, () => f.variable(f.i32(0)));
+    const { assumptions } = context;
+    const [top, tags] = [assumptions.get(State.fpuTop), assumptions.get(State.fpuTags)];
+    if (top !== undefined && tags !== undefined) this.#fpuStack = { top, tags };
+    if (this.#fpuStack) this.#fpuStacks.set(0, this.#fpuStack);
+    const inLocals = this.#fpuStack !== undefined && assumptions.has(State.fpu);
+    const use = (register: number, writes = false): void => {
+      this.#fpuUsed.add(register);
+      if (writes) this.#fpuWritten.add(register);
+    };
     this.#registers = registersIn(f, {
+      getSignificand: (i) => {
+        if (inLocals) use(i);
+        return inLocals ? this.#fpu[i]!.significand.get() : undefined;
+      },
+      getTop: (i) => {
+        if (inLocals) use(i);
+        return inLocals ? this.#fpu[i]!.top.get() : undefined;
+      },
+      setSignificand: (i, value) => {
+        if (inLocals) use(i, true);
+        if (inLocals) this.#fpu[i]!.significand.set(value);
+        return inLocals;
+      },
+      setTop: (i, value) => {
+        if (inLocals) use(i, true);
+        if (inLocals) this.#fpu[i]!.top.set(value);
+        return inLocals;
+      },
+      conflict: () => { if (inLocals) this.conflicts.add(State.fpu); },
       getXmm: (i) => {
         this.#xmmUsed.add(i);
         return this.#xmm[i]!.get();
@@ -142,6 +196,10 @@ export class RegionBuilder implements Builder<Value> {
   frame(tailCalls: boolean, needed: number, body: () => void): void {
     const f = this.#f;
     f.when(f.do('i32.lt_s', this.#state(State.budget), f.i32(needed)), () => f.leave(f.parameter(0)));
+    f.later(() => f.when(differs(f, this.#context.assumptions, this.#assumed), () => {
+      noteObservation(f, this.#context.place);
+      f.leave(f.parameter(0));
+    }));
     this.#enterState();
     const [next, place] = f.block(['i32', 'i32'], (goOn) => {
       const [eip] = f.block(['i32'], (leave) => {
@@ -175,6 +233,13 @@ export class RegionBuilder implements Builder<Value> {
       this.#mirrors[i]!.set(f.load('i32.load', f.i32(0), address));
     }));
     this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmUsed.has(i), () => variable.set(f.load('v128.load', f.i32(0), State.xmm + 16 * i))));
+    this.#fpu.forEach(({ significand, top }, i) => f.ifNeeded(() => this.#fpuUsed.has(i), () => {
+      significand.set(f.load('i64.load', f.i32(0), State.fpu + fpuRegisterBytes * i));
+      top.set(f.load('i32.load16_u', f.i32(0), State.fpu + fpuRegisterBytes * i + topOffset));
+    }));
+    this.#selectors.forEach((variable, i) => f.ifNeeded(() => this.#selectorsUsed.has(i), () => {
+      variable.set(f.load('i32.load16_u', f.i32(0), State.segments + i * SegmentField.size));
+    }));
   }
 
   /** And back, as far as the region changes it. */
@@ -184,6 +249,10 @@ export class RegionBuilder implements Builder<Value> {
       f.store('i32.store', f.i32(0), this.#mirrors[i]!.get(), address);
     }));
     this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmWritten.has(i), () => f.store('v128.store', f.i32(0), variable.get(), State.xmm + 16 * i)));
+    this.#fpu.forEach(({ significand, top }, i) => f.ifNeeded(() => this.#fpuWritten.has(i), () => {
+      f.store('i64.store', f.i32(0), significand.get(), State.fpu + fpuRegisterBytes * i);
+      f.store('i32.store', f.i32(0), top.get(), State.fpu + fpuRegisterBytes * i + topOffset);
+    }));
   }
 
   /**
@@ -197,7 +266,19 @@ export class RegionBuilder implements Builder<Value> {
     const next = f.callIndirect(place, eip, f.do('i32.sub', this.#depth, f.i32(1)), f.i32(0));
     f.when(f.do('i32.ne', next, this.eipOf(site)), () => f.leave(next));
     this.#enterState();
+    this.#checkFpuStack(site);
     this.#forget();
+  }
+
+  /** The region that was called may have left the x87's stack elsewhere. */
+  #checkFpuStack(site: number): void {
+    const f = this.#f;
+    const stack = this.#fpuStack;
+    if (!stack) return;
+    f.ifNeeded(() => this.#assumed.has(State.fpuTop), () => {
+      const moved = f.do('i32.or', f.do('i32.xor', this.#state(State.fpuTop), f.i32(stack.top)), f.do('i32.xor', this.#state(State.fpuTags), f.i32(stack.tags)));
+      f.when(moved, () => this.#leaveKnown(f.i32(packExit(site, 0))));
+    });
   }
 
   /** Go on at `eip` in the region in a place of the table, if the host can do that; else leave. */
@@ -239,8 +320,18 @@ export class RegionBuilder implements Builder<Value> {
     this.#setMirror(budgetIndex, this.#f.do('i32.sub', this.#getMirror(budgetIndex), this.#f.i32(count)));
   }
 
+  /** A block is about to be reached. @returns false when the x87's stack is not where it was when it was reached in another way */
+  arriveAt(block: number): boolean {
+    const here = this.#fpuStack;
+    if (!here) return true;
+    const there = this.#fpuStacks.get(block);
+    if (!there) this.#fpuStacks.set(block, here);
+    return !there || (there.top === here.top && there.tags === here.tags);
+  }
+
   /** A block begins. @param only it is reached in one way only, at which what is known now was known */
-  beginBlock(only: boolean): void {
+  beginBlock(block: number, only: boolean): void {
+    this.#fpuStack = this.#fpuStacks.get(block);
     if (!only) this.#forget();
     this.terminator = undefined;
     this.returns = false;
@@ -254,10 +345,11 @@ export class RegionBuilder implements Builder<Value> {
   /** A block ends. @returns what to go on from wherever it leads to */
   endBlock(): Knowledge {
     this.#windows.close();
-    return { known: this.#windows.known, flags: { ...this.#flags } };
+    return { known: this.#windows.known, flags: { ...this.#flags }, fpuStack: this.#fpuStack };
   }
 
-  resume({ known, flags }: Knowledge): void {
+  resume({ known, flags, fpuStack }: Knowledge): void {
+    this.#fpuStack = fpuStack;
     this.#windows.resume(known);
     this.#flags = { ...flags };
   }
@@ -279,19 +371,53 @@ export class RegionBuilder implements Builder<Value> {
     this.#f.when(condition, () => this.#leaveKnown(this.#f.i32(packExit(this.#at, this.#rest))));
   }
 
-  /** A general register or a word of the lazy flags, by its address. */
+  /** A general register, a word of the lazy flags or of the x87's, or one that is assumed; by its address. */
   #word(address: number): Value | undefined {
     const flag = flagNames.get(address);
     if (flag) return this.#flag(flag);
-    const index = mirrored.indexOf(address);
-    return index < 0 ? undefined : this.#getMirror(index);
+    const stack = this.#fpuStack;
+    if (stack && (address === State.fpuTop || address === State.fpuTags)) {
+      this.#useFpuStack();
+      return this.#f.i32(address === State.fpuTop ? stack.top : stack.tags);
+    }
+    const index = mirrorOf.get(address);
+    if (index !== undefined) return this.#getMirror(index);
+    return this.#assumedWord(address);
+  }
+
+  #assumedWord(address: number): Value | undefined {
+    const value = this.#context.assumptions.get(address);
+    if (value === undefined) return undefined;
+    this.#assumed.add(address);
+    return this.#f.i32(value);
+  }
+
+  #useFpuStack(): void {
+    this.#assumed.add(State.fpuTop);
+    this.#assumed.add(State.fpuTags);
   }
 
   #setWord(address: number, value: Value): boolean {
     const flag = flagNames.get(address);
-    if (flag) this.#setFlag(flag, value);
-    else this.#setMirror(mirrored.indexOf(address), value);
+    if (flag) {
+      this.#setFlag(flag, value);
+      return true;
+    }
+    if (this.#fpuStack && (address === State.fpuTop || address === State.fpuTags)) this.#moveFpuStack(address, value);
+    const index = mirrorOf.get(address);
+    if (index === undefined) {
+      if (this.#context.assumptions.has(address)) this.conflicts.add(address);
+      return false;
+    }
+    this.#setMirror(index, value);
     return true;
+  }
+
+  #moveFpuStack(address: number, { constant }: Value): void {
+    const { top, tags } = this.#fpuStack!;
+    this.#useFpuStack();
+    if (constant === undefined) this.conflicts.add(State.fpuTop);
+    else this.#fpuStack = address === State.fpuTop ? { top: constant, tags } : { top, tags: constant };
   }
 
   // ── operations of coprocessors ──────────────────────────────────────────────────────────────────────────────────
@@ -300,9 +426,9 @@ export class RegionBuilder implements Builder<Value> {
     const f = this.#f;
     const { guard, pointers } = operation;
     const insn = this.#insn;
-    const blocked = f.do('i32.or', this.#state(State.unavailable), f.do('i32.and', this.#state(State.fpuStatus), f.i32(Guard.pending)));
-    const mask = guard & (Guard.pending | Guard.x87 | Guard.xmm);
-    if (mask !== 0) this.#leaveBefore(f.do('i32.and', blocked, f.i32(mask)));
+    const units = guard & (Guard.x87 | Guard.xmm);
+    if (units !== 0) this.#leaveBefore(f.do('i32.and', this.#assumedWord(State.unavailable) ?? this.#state(State.unavailable), f.i32(units)));
+    if ((guard & Guard.pending) !== 0) this.#leaveBefore(f.do('i32.and', this.#word(State.fpuStatus)!, f.i32(Guard.pending)));
     if (insn.memory) {
       const linear = this.#linear(this.#offset!, operation.bytes, operation.write);
       if (guard & Guard.aligned) this.#leaveBefore(f.do('i32.and', linear, f.i32(15)));
@@ -315,8 +441,11 @@ export class RegionBuilder implements Builder<Value> {
   #notePointers(): void {
     const f = this.#f;
     const insn = this.#insn;
-    const set = (address: number, value: Value): void => f.store('i32.store', f.i32(0), value, address);
-    const selector = (segment: number): Value => f.load('i32.load16_u', f.i32(0), State.segments + segment * SegmentField.size);
+    const set = (address: number, value: Value): void => this.#setMirror(mirrorOf.get(address)!, value);
+    const selector = (segment: number): Value => {
+      this.#selectorsUsed.add(segment);
+      return this.#selectors[segment]!.get();
+    };
     set(State.fpuEip, this.eipOf(this.#at));
     set(State.fpuOpcode, f.i32(((insn.opcode & 7) << 8) | insn.modrm));
     set(State.fpuCs, selector(SegmentRegister.cs));

@@ -13,10 +13,20 @@ export interface Locals {
   /** Undefined when the address is no register's. */
   getWord(address: number): Value | undefined;
   setWord(address: number, value: Value): boolean;
+  /** The x87's physical registers by number; undefined and false where they are in memory. */
+  getSignificand(register: number): Value | undefined;
+  setSignificand(register: number, value: Value): boolean;
+  getTop(register: number): Value | undefined;
+  setTop(register: number, value: Value): boolean;
+  /** Something else is done to these registers: they must be in memory. */
+  conflict(): void;
 }
 
 const xmmBytes = 16;
 const xmmCount = 8;
+const fpuBytes = 16;
+const fpuCount = 8;
+const topOffset = 8;
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 type LaneName = keyof typeof laneOperators;
@@ -35,6 +45,11 @@ export function registersIn(b: OperationBuilder, locals: Locals): RegisterFile {
   const xmmAt = (address: number): { register: number; byte: number } | undefined => {
     const place = address - State.xmm;
     return place >= 0 && place < xmmBytes * xmmCount ? { register: Math.floor(place / xmmBytes), byte: place % xmmBytes } : undefined;
+  };
+
+  const fpuAt = (address: number): { register: number; byte: number } | undefined => {
+    const place = address - State.fpu;
+    return place >= 0 && place < fpuBytes * fpuCount ? { register: Math.floor(place / fpuBytes), byte: place % fpuBytes } : undefined;
   };
 
   const loadXmm = (name: LoadName, value: Value, byte: number): Value => {
@@ -63,6 +78,13 @@ export function registersIn(b: OperationBuilder, locals: Locals): RegisterFile {
     load(name, address) {
       const xmm = xmmAt(address);
       if (xmm) return loadXmm(name, locals.getXmm(xmm.register), xmm.byte);
+      const fpu = fpuAt(address);
+      if (fpu) {
+        if (name === 'i64.load' && fpu.byte === 0) return locals.getSignificand(fpu.register);
+        if (name === 'i32.load16_u' && fpu.byte === topOffset) return locals.getTop(fpu.register);
+        locals.conflict();
+        return undefined;
+      }
       const word = locals.getWord(address);
       return word && loadWord(name, word);
     },
@@ -73,6 +95,14 @@ export function registersIn(b: OperationBuilder, locals: Locals): RegisterFile {
         locals.setXmm(xmm.register, lane ? b.lane(lane[0], xmm.byte / lane[1], locals.getXmm(xmm.register), value) : value);
         return true;
       }
+      const fpu = fpuAt(address);
+      if (fpu) {
+        if (name === 'i64.store' && fpu.byte === 0) return locals.setSignificand(fpu.register, value);
+        if (name === 'i32.store' && fpu.byte === topOffset) return locals.setTop(fpu.register, value);
+        locals.conflict();
+        return false;
+      }
+      if (name === 'i32.store') return locals.setWord(address, value);
       const word = locals.getWord(address);
       if (word === undefined) return false;
       const whole = name === 'i32.store16'
@@ -80,6 +110,7 @@ export function registersIn(b: OperationBuilder, locals: Locals): RegisterFile {
       return locals.setWord(address, whole);
     },
     storeLane(name: LaneStoreName, address, value) {
+      if (fpuAt(address)) locals.conflict();
       const xmm = xmmAt(address);
       if (xmm === undefined) return false;
       const bytes = name === 'v128.store64_lane' ? 8 : 4;

@@ -111,7 +111,11 @@ export class OperationBuilder extends FunctionBuilder {
   override do(name: OperatorName, ...args: readonly Value[]): Value {
     const [a, b] = [args[0]?.constant, args[1]?.constant];
     const fold = folds[name];
-    return fold && a !== undefined && b !== undefined ? this.i32(fold(a, b)) : super.do(name, ...args);
+    return fold && a !== undefined && (b !== undefined || args.length === 1) ? this.i32(fold(a, b ?? 0)) : super.do(name, ...args);
+  }
+
+  override select(condition: Value, yes: Value, no: Value): Value {
+    return condition.constant === undefined ? super.select(condition, yes, no) : condition.constant !== 0 ? yes : no;
   }
 
   override load(name: LoadName, address: Value, offset = 0): Value {
@@ -148,7 +152,10 @@ export class OperationBuilder extends FunctionBuilder {
 }
 
 const folds: { readonly [name in OperatorName]?: (a: number, b: number) => number } = {
-  'i32.add': (a, b) => a + b, 'i32.and': (a, b) => a & b, 'i32.mul': Math.imul, 'i32.shl': (a, b) => a << b, 'i32.shr_u': (a, b) => a >>> b,
+  'i32.add': (a, b) => a + b, 'i32.sub': (a, b) => a - b, 'i32.mul': Math.imul,
+  'i32.and': (a, b) => a & b, 'i32.or': (a, b) => a | b, 'i32.xor': (a, b) => a ^ b,
+  'i32.shl': (a, b) => a << b, 'i32.shr_u': (a, b) => a >>> b,
+  'i32.eq': (a, b) => Number(a === b), 'i32.ne': (a, b) => Number(a !== b), 'i32.eqz': (a) => Number(a === 0),
 };
 
 /** Places in the table of functions: operations come first, regions (jit/) behind them. */

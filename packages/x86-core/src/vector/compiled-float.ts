@@ -40,9 +40,10 @@ class Lanes {
     return this.double ? this.#b.doubles(value) : this.#b.singles(value);
   }
 
-  /** 1 when all bits are set. */
+  /** 1 when a comparison held in all lanes. */
   all(mask: Value): Value {
-    return this.#b.do(this.double ? 'i64x2.all_true' : 'i32x4.all_true', mask);
+    const bits = this.#b.do(this.double ? 'i64x2.bitmask' : 'i32x4.bitmask', mask);
+    return this.#b.do('i32.eq', bits, this.#b.i32(this.double ? 3 : 15));
   }
 
   /** Lanes of at least the least normal number's magnitude; infinities too, no NaNs. */
@@ -158,26 +159,60 @@ function comesBack(b: OperationBuilder, l: Lanes, x: Value, y: Value, wanted: Va
   return b.do('i32.and', l.all(l.do('eq', product, wanted)), exactProduct(b, l, x, y, product));
 }
 
-for (const [opcode, name] of [[0x58, 'add'], [0x59, 'mul'], [0x5c, 'sub'], [0x5e, 'div']] as const satisfies [number, Arithmetic][]) {
-  lanewise(opcode, (b, l, x, y) => {
-    const mxcsr = usualControl(b);
-    const result = l.do(name, x, y);
-    const magnitude = l.do('abs', result);
-    const normal = b.do('v128.and', l.large(magnitude), l.finite(magnitude));
-    const inputs = b.do('v128.and', l.large(l.do('abs', x)), l.large(l.do('abs', y)));
-    // nothing but normal numbers; infinite operands would show in the result
-    b.when(b.do('i32.eqz', l.all(b.do('v128.and', normal, inputs))), () => {
-      const zeroAllowed = name === 'mul' ? b.do('v128.or', l.isZero(x), l.isZero(y)) : name === 'div' ? l.isZero(x) : undefined;
-      const zero = zeroAllowed ? b.do('v128.and', l.isZero(result), zeroAllowed) : l.isZero(result);
-      const operands = b.do('v128.and', l.ordinary(x), l.ordinary(y));
-      b.unusual(b.do('i32.eqz', l.all(b.do('v128.and', operands, b.do('v128.or', normal, zero)))));
-    });
-    unlessPrecise(b, mxcsr, () =>
-      name === 'add' ? exactSum(l, x, y, result)
+/** Leave it to the reference unless there are normal numbers and zeros only, and a zero results from nothing else than zeros. */
+function needOrdinary(b: OperationBuilder, l: Lanes, name: Arithmetic, x: Value, y: Value, result: Value): void {
+  const magnitude = l.do('abs', result);
+  const normal = b.do('v128.and', l.large(magnitude), l.finite(magnitude));
+  const zeroAllowed = name === 'mul' ? b.do('v128.or', l.isZero(x), l.isZero(y)) : name === 'div' ? l.isZero(x) : undefined;
+  const zero = zeroAllowed ? b.do('v128.and', l.isZero(result), zeroAllowed) : l.isZero(result);
+  const operands = b.do('v128.and', l.ordinary(x), l.ordinary(y));
+  b.unusual(b.do('i32.eqz', l.all(b.do('v128.and', operands, b.do('v128.or', normal, zero)))));
+}
+
+function needExact(b: OperationBuilder, l: Lanes, name: Arithmetic, mxcsr: Value, operands: () => readonly [x: Value, y: Value, result: Value]): void {
+  unlessPrecise(b, mxcsr, () => {
+    const [x, y, result] = operands();
+    return name === 'add' ? exactSum(l, x, y, result)
       : name === 'sub' ? exactSum(l, x, l.do('sub', l.constant(-0), y), result)
       : name === 'mul' ? exactProduct(b, l, x, y, result)
-      : comesBack(b, l, result, y, x));
-    return result;
+      : comesBack(b, l, result, y, x);
+  });
+}
+
+/** The operands in two lanes of one vector, the result in another: three numbers are looked at in one go. */
+function scalarArithmetic(b: OperationBuilder, l: Lanes, name: Arithmetic): void {
+  const mxcsr = usualControl(b);
+  const [load, splat, store] = l.double ? ['f64.load', 'f64x2.splat', 'f64.store'] as const : ['f32.load', 'f32x4.splat', 'f32.store'] as const;
+  const [x, y] = [b.load(load, b.register), b.load(load, b.operand)];
+  const result = b.do(`${l.double ? 'f64' : 'f32'}.${name}` as OperatorName, x, y);
+  const both = l.double ? b.lane('f64x2.replace_lane', 1, b.do(splat, x), y)
+    : b.shuffle(b.do(splat, x), b.do(splat, y), [0, 1, 2, 3, 20, 21, 22, 23, 0, 1, 2, 3, 20, 21, 22, 23]);
+  const magnitude = l.do('abs', b.do(splat, result));
+  const normal = b.do('v128.and', b.do('v128.and', l.large(l.do('abs', both)), l.large(magnitude)), l.finite(magnitude));
+  const operands = (): readonly [Value, Value, Value] => [b.do(splat, x), b.do(splat, y), b.do(splat, result)];
+  // nothing but normal numbers; infinite operands would show in the result
+  b.when(b.do('i32.eqz', l.all(normal)), () => needOrdinary(b, l, name, ...operands()));
+  needExact(b, l, name, mxcsr, operands);
+  b.store(store, b.register, result);
+}
+
+for (const [opcode, name] of [[0x58, 'add'], [0x59, 'mul'], [0x5c, 'sub'], [0x5e, 'div']] as const satisfies [number, Arithmetic][]) {
+  formats.forEach((format, prefix) => {
+    const form = { prefix, opcode, extension: extensionOf(format), files: 'xx', bytes: bytesOf(format), aligned: !format.scalar } as const;
+    vectorOperation(form, (b) => {
+      const l = new Lanes(b, format.double);
+      if (format.scalar) return scalarArithmetic(b, l, name);
+      const mxcsr = usualControl(b);
+      const [x, y] = [load(b, format, b.register), load(b, format, b.operand)];
+      const result = l.do(name, x, y);
+      const magnitude = l.do('abs', result);
+      const normal = b.do('v128.and', l.large(magnitude), l.finite(magnitude));
+      const inputs = b.do('v128.and', l.large(l.do('abs', x)), l.large(l.do('abs', y)));
+      // nothing but normal numbers; infinite operands would show in the result
+      b.when(b.do('i32.eqz', l.all(b.do('v128.and', normal, inputs))), () => needOrdinary(b, l, name, x, y, result));
+      needExact(b, l, name, mxcsr, () => [x, y, result]);
+      store(b, format, result);
+    });
   });
 }
 

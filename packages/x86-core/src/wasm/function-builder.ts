@@ -276,6 +276,7 @@ export class FunctionBuilder {
 
   /** Run a part only when the condition is not 0. */
   when(condition: Value, then: () => void, otherwise?: () => void): void {
+    if (condition.constant !== undefined) return condition.constant !== 0 ? then() : otherwise?.();
     condition.uses++;
     const outer = this.#list;
     const part = (body: (() => void) | undefined): Statement[] => {
@@ -373,6 +374,18 @@ export class FunctionBuilder {
   tailCallIndirect(place: Value, ...args: readonly Value[]): void {
     this.callsTable = true;
     this.#action([...args, place], (out) => out.code.bytes([Op.returnCallIndirect, 0, 0]));
+  }
+
+  /** A part that is built when all else has been. */
+  later(body: () => void): void {
+    this.#list.push((out) => {
+      const outer = this.#list;
+      this.#list = [];
+      body();
+      const inside = this.#list;
+      this.#list = outer;
+      for (const statement of inside) statement(out);
+    });
   }
 
   /** Return these values. */
