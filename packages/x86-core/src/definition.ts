@@ -32,7 +32,7 @@ export interface Definition {
   readonly rare?: RareExecute;
   /** Beside `rare`: what generated code does in the usual case. */
   readonly shortcut?: Shortcut;
-  /** Beside `rare`: finds the operation that does the usual case of one encoding (operations/operation.ts). */
+  /** Beside the others: finds the operation that does the usual case of one encoding (operations/operation.ts). */
   readonly findCall?: FindCall;
   /** Feature bits of CPUID: on a CPU without all of them it is #UD. */
   readonly feature: number;

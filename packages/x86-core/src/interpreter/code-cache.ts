@@ -10,7 +10,6 @@ import { Decoder, newInstruction } from '../decode.js';
 import type { Definition } from '../definition.js';
 import { type Instruction, Repeat, SlotKind } from '../instruction.js';
 import type { Call, Unit } from '../operations/operation.js';
-import { findRepeatCall } from '../operations/strings.js';
 import type { Processor } from '../processor.js';
 import { byteRegister } from '../reference.js';
 import { Layout, Mode, SegmentField, SegmentRegister, State } from '../state.js';
@@ -343,7 +342,7 @@ export class CodeCache {
   #write(record: number, insn: Instruction, at: number, page: CodePage): number {
     const { u16, i32, u8 } = this.#cpu;
     this.#clear(record);
-    const call = insn.definition.string ? this.#repeatCall(insn, page.mode) : insn.definition.findCall?.(insn, this.#cpu.features);
+    const call = this.#callOf(insn, page.mode);
     const key = call ? -1 : this.#shapeOf(insn, page.mode);
     u16[(record + Field.handler) >> 1] = key < 0 ? Handler.step : this.#generated.handlers.get(key)!;
     u16[(record + Field.offset) >> 1] = at;
@@ -366,10 +365,11 @@ export class CodeCache {
     return key;
   }
 
-  /** A repeated string instruction is an operation where its segments are flat. */
-  #repeatCall(insn: Instruction, mode: number): Call | undefined {
+  /** The operation an instruction calls. That of a repeated string instruction takes its segments to be flat. */
+  #callOf(insn: Instruction, mode: number): Call | undefined {
     const flat = flatBit(insn.segment) | Mode.flatEs;
-    return flatBit(insn.segment) !== 0 && (mode & flat) === flat ? findRepeatCall(insn) : undefined;
+    if (insn.definition.string && (flatBit(insn.segment) === 0 || (mode & flat) !== flat)) return undefined;
+    return insn.definition.findCall?.(insn, this.#cpu.features);
   }
 
   /** Make a record call an operation, if the operand's address is of a plain sort. */

@@ -70,7 +70,7 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
     block: (body) => { f.block([], (exit) => body(() => exit())); },
     code: (node, goTo, only) => f.scope(() => {
       const block = blocks[node]!;
-      writeBlock(b, node, block, only);
+      writeBlock(b, node, block, only, lengths[node]!);
       const { terminator, returns } = b;
       // what follows writes further blocks, each of which goes on from here
       let end = b.endBlock();
@@ -156,8 +156,8 @@ function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly n
   f.when(below, () => guess(f, blocks, guesses.slice(0, half), offset, jump), () => guess(f, blocks, guesses.slice(half), offset, jump));
 }
 
-function writeBlock(b: RegionBuilder, node: number, { start, instructions }: Block, only: boolean): void {
-  b.beginBlock(node, only);
+function writeBlock(b: RegionBuilder, node: number, { start, instructions }: Block, only: boolean, longest: number): void {
+  b.beginBlock(node, only, longest);
   b.charge(instructions.length);
   let at = start;
   instructions.forEach((insn, i) => {

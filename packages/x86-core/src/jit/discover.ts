@@ -188,13 +188,16 @@ const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave)$/;
 function canCompile(insn: Instruction, { mode, hasOperation }: CodeContext): boolean {
   const { definition } = insn;
   if (insn.addressSize === 2) return false;
-  if (definition.findCall) return !insn.lock && hasOperation(insn);
+  if (insn.lock && definition.findCall) return false;
+  if (definition.string) {
+    const flat = flatBit(insn.segment);
+    if (flat === 0 || (mode & (flat | Mode.flatEs)) !== (flat | Mode.flatEs)) return false;
+    return insn.repeat === Repeat.none || hasOperation(insn);
+  }
+  if (definition.findCall) return hasOperation(insn);
   if (!definition.execute || !definition.hot || definition.bitString) return false;
   if ((definition.ends || definition.branches) && insn.operandSize === 2) return false;
-  if (usesStack.test(definition.name) && (mode & Mode.flatSs) === 0) return false;
-  if (!definition.string) return true;
-  const flat = flatBit(insn.segment);
-  return insn.repeat === Repeat.none && flat !== 0 && (mode & (flat | Mode.flatEs)) === (flat | Mode.flatEs);
+  return !usesStack.test(definition.name) || (mode & Mode.flatSs) !== 0;
 }
 
 /** The mode bit that says whether a segment is flat; 0 for segments that never count as flat. */

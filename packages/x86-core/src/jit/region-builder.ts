@@ -8,7 +8,8 @@
  */
 import type { Builder } from '../builder.js';
 import { type Instruction, SlotKind } from '../instruction.js';
-import { type Call, Guard, type OperationBuilder, type RegisterFile } from '../operations/operation.js';
+import { type Call, Guard, type Operation, type OperationBuilder, type RegisterFile } from '../operations/operation.js';
+import { repeatRegisters } from '../operations/strings.js';
 import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '../state.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
@@ -119,6 +120,8 @@ export class RegionBuilder implements Builder<Value> {
   /** Offset in the page, and instructions of the block from this one on. */
   #at = 0;
   #rest = 0;
+  /** Instructions of the longest way from the block's start to the next look at the budget. */
+  #longest = 0;
   #host: Value | undefined;
   #offset: Value | undefined;
   #flags: { [name in FlagName]?: Value } = {};
@@ -329,8 +332,12 @@ export class RegionBuilder implements Builder<Value> {
     return !there || (there.top === here.top && there.tags === here.tags);
   }
 
-  /** A block begins. @param only it is reached in one way only, at which what is known now was known */
-  beginBlock(block: number, only: boolean): void {
+  /**
+   * A block begins.
+   * @param only it is reached in one way only, at which what is known now was known @param longest see pathLengths()
+   */
+  beginBlock(block: number, only: boolean, longest: number): void {
+    this.#longest = longest;
     this.#fpuStack = this.#fpuStacks.get(block);
     if (!only) this.#forget();
     this.terminator = undefined;
@@ -362,7 +369,8 @@ export class RegionBuilder implements Builder<Value> {
     this.size = insn.size;
     this.#prepare();
     const call = insn.definition.findCall?.(insn, this.#context.features);
-    if (call) this.#call(call);
+    if (call?.operation.repeats) this.#repeat(call.operation);
+    else if (call) this.#call(call);
     else insn.definition.execute!(this);
   }
 
@@ -436,6 +444,22 @@ export class RegionBuilder implements Builder<Value> {
     }
     f.inline(operation, f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate), this.#registers, (condition) => this.#leaveBefore(condition));
     if (pointers) this.#notePointers();
+  }
+
+  /**
+   * Call a repeated string instruction's operation: it finds its registers in the state page. When it is not done, or has
+   * left too little of the budget for the longest way on from this block, the region is left.
+   */
+  #repeat({ index, flags }: Operation): void {
+    const f = this.#f;
+    const passed = [...repeatRegisters, ...(flags ? Object.values(FlagIndex) : []), budgetIndex];
+    for (const i of passed) f.store('i32.store', f.i32(0), this.#getMirror(i), mirrored[i]!);
+    const status = f.callIndirect(f.i32(index), f.i32(0), f.i32(0), f.i32(0));
+    for (const i of passed) this.#setMirror(i, this.#state(mirrored[i]!));
+    if (flags) this.#flags = {};
+    this.#leaveBefore(status);
+    const poor = f.do('i32.lt_s', this.#getMirror(budgetIndex), f.i32(this.#longest));
+    f.when(poor, () => this.#leaveKnown(f.i32(packExit(this.#at + this.#insn.length, this.#rest - 1))));
   }
 
   #notePointers(): void {

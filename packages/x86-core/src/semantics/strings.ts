@@ -10,6 +10,7 @@ import type { Builder } from '../builder.js';
 import { define } from '../definition.js';
 import { type Instruction, Repeat } from '../instruction.js';
 import type { Processor } from '../processor.js';
+import { findRepeatCall } from '../operations/strings.js';
 import { Eflags, Register, State } from '../state.js';
 import { setSubtractFlags } from './flags-of.js';
 
@@ -22,7 +23,7 @@ function advance<V>(b: Builder<V>, register: number, pointer: V): void {
   b.setGpr(register, b.addressSize, b.add(pointer, step));
 }
 
-const options = { hot: true, string: true } as const;
+const options = { hot: true, string: true, findCall: findRepeatCall } as const;
 
 define('movs', { ...options, execute: (b) => {
   const from = b.gpr(esi, b.addressSize);
