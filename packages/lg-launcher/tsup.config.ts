@@ -1,4 +1,30 @@
+import { copyFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { defineConfig } from 'tsup';
 import { shared } from '../../.config/tsup.base.js';
 
-export default defineConfig({ ...shared, entry: { index: 'src/index.ts', node: 'src/node.ts', testing: 'src/testing.ts', cli: 'src/cli.ts' } });
+const library = { ...shared, entry: { index: 'src/index.ts', node: 'src/node.ts', testing: 'src/testing.ts' } };
+
+/**
+ * The command carries all it needs with it: finding and reading a few dozen modules takes longer than everything else that
+ * it does before the Guest's first instruction.
+ */
+const command = {
+  ...shared,
+  entry: { cli: 'src/cli.ts' },
+  clean: false,
+  dts: false,
+  sourcemap: false,
+  minify: true,
+  splitting: false,
+  noExternal: [/.*/],
+  // commander is a CommonJS module
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  onSuccess: async () => {
+    const licence = join(dirname(createRequire(import.meta.url).resolve('commander')), 'LICENSE');
+    copyFileSync(licence, 'dist/LICENSE.commander');
+  },
+};
+
+export default defineConfig([library, command]);

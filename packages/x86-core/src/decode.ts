@@ -53,8 +53,12 @@ const formIndex = (opcode: number, modrm: number): number =>
 /** Definitions that exist once per address size. */
 const byAddressSize = /^(loop|loope|loopne|jcxz)$/;
 
-function compile(lines: readonly string[], addressBits: number): FormMap {
-  const map: FormMap = new Array<Form | null>(256 * 16).fill(null);
+/** The forms of an opcode map. `modrms` tells of each opcode whether a ModRM byte follows: then the form depends on it. */
+interface OpcodeMap { readonly forms: FormMap; readonly modrms: Uint8Array }
+
+function compile(lines: readonly string[], addressBits: number): OpcodeMap {
+  const forms: FormMap = new Array<Form | null>(256 * 16).fill(null);
+  const modrms = new Uint8Array(256);
   for (const line of lines) {
     const [place, ...words] = line.split(' ') as [string, ...string[]];
     const opcode = Number.parseInt(place.slice(0, 2), 16);
@@ -82,19 +86,14 @@ function compile(lines: readonly string[], addressBits: number): FormMap {
       if (middle !== undefined && slot >> 1 !== middle) continue;
       if (kind !== undefined && (slot & 1) !== (kind === 'reg' ? 1 : 0)) continue;
       if (form.memoryOnly && (slot & 1) === 1) continue;
-      map[(opcode << 4) | slot] = form;
+      forms[(opcode << 4) | slot] = form;
     }
+    if (form.modrm) modrms[opcode] = 1;
   }
-  return map;
+  return { forms, modrms };
 }
 
-/** True when an opcode is followed by a ModRM byte: then its form depends on it. */
-function takesModrm(map: FormMap): Uint8Array {
-  return Uint8Array.from({ length: 256 }, (_, opcode) =>
-    map.slice(opcode << 4, (opcode << 4) + 16).some((form) => form?.modrm) ? 1 : 0);
-}
-
-interface Maps { one: FormMap; two: FormMap; oneModrm: Uint8Array; twoModrm: Uint8Array }
+interface Maps { readonly one: OpcodeMap; readonly two: OpcodeMap }
 
 const builtMaps = new Map<number, Maps>();
 
@@ -102,9 +101,7 @@ const builtMaps = new Map<number, Maps>();
 function mapsFor(addressBits: number): Maps {
   const known = builtMaps.get(addressBits);
   if (known) return known;
-  const one = compile(oneByteMap, addressBits);
-  const two = compile(twoByteMap, addressBits);
-  const maps = { one, two, oneModrm: takesModrm(one), twoModrm: takesModrm(two) };
+  const maps = { one: compile(oneByteMap, addressBits), two: compile(twoByteMap, addressBits) };
   builtMaps.set(addressBits, maps);
   return maps;
 }
@@ -122,7 +119,7 @@ export function* operandForms(): Generator<{
   /** Forms met in an even place, where r/m is memory, and in an odd one, where it is a register. */
   const met = [new Set<Form>(), new Set<Form>()] as const;
   for (const map of [one, two]) {
-    for (const [at, form] of map.entries()) {
+    for (const [at, form] of map.forms.entries()) {
       if (!form || met[at & 1]!.has(form)) continue;
       met[at & 1]!.add(form);
       for (const operandSize of [4, 2]) {
@@ -154,7 +151,8 @@ export function newInstruction(): Instruction {
 
 /** Decodes instructions out of byte arrays. One per engine: it keeps its place in fields. */
 export class Decoder {
-  readonly #maps16 = mapsFor(16);
+  /** Most programs never have an address of 16 bits. */
+  #maps16: Maps | undefined;
   readonly #maps32 = mapsFor(32);
   readonly #undefined = definitionOf('undefined');
   readonly #tooLong = definitionOf('too_long');
@@ -255,18 +253,16 @@ export class Decoder {
 
   #decode(insn: Instruction, big: boolean): void {
     let opcode = this.#prefixes(insn, big);
-    const maps = insn.addressSize === 4 ? this.#maps32 : this.#maps16;
+    const maps = insn.addressSize === 4 ? this.#maps32 : (this.#maps16 ??= mapsFor(16));
     let map = maps.one;
-    let modrms = maps.oneModrm;
     insn.opcode = opcode;
     if (opcode === 0x0f) {
       opcode = this.#byte();
       map = maps.two;
-      modrms = maps.twoModrm;
       insn.opcode = 0x100 | opcode;
     }
-    if (modrms[opcode]) insn.modrm = this.#byte();
-    const form = map[formIndex(opcode, insn.modrm & 0xff)];
+    if (map.modrms[opcode]) insn.modrm = this.#byte();
+    const form = map.forms[formIndex(opcode, insn.modrm & 0xff)];
     const prefixed = insn.operandPrefix || insn.repeat !== Repeat.none;
     if (!form || (form.definition.feature & ~this.#features) !== 0 || (form.plain && prefixed)) {
       insn.definition = this.#undefined;

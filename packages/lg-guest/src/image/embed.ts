@@ -21,7 +21,12 @@ export const embedKernel = {
       let binary = '';
       for (const byte of assembleKernel().elf) binary += String.fromCharCode(byte);
       const contents = `const text = ${JSON.stringify(btoa(binary))};
-export function kernelImage() { return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)); }
+export function kernelImage() {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
 `;
       return { contents, loader: 'js' };
     });

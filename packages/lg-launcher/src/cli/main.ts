@@ -4,6 +4,7 @@
 import { LauncherError } from '../error.js';
 import { USAGE_STATUS } from '../vm/exit.js';
 import { parseArguments } from './arguments.js';
+import { run } from './run.js';
 
 /** Run the command. Never throws for what a user or a Guest did wrong. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -13,8 +14,6 @@ export async function main(argv: readonly string[]): Promise<number> {
   });
   if ('status' in parsed) return parsed.status;
   try {
-    // the machine is big; help and complaints should not wait for it
-    const { run } = await import('./run.js');
     return await run(parsed.run);
   } catch (error) {
     if (!(error instanceof LauncherError)) throw error;

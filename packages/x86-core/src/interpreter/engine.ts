@@ -14,6 +14,8 @@ import { CodeCache } from './code-cache.js';
 import { Jit } from '../jit/jit.js';
 import { tableSize, type Unit } from '../operations/operation.js';
 import { generateInterpreter, type GeneratedInterpreter, Handler, regionRecordShift, Status } from './generate.js';
+import { unpackInterpreter } from './packed.js';
+import { readyMade } from './ready-made.js';
 import { Field, recordSize } from './record.js';
 import { callKey, callShapes } from './shapes.js';
 
@@ -23,37 +25,35 @@ const ATTENTION = State.attention >> 2;
 const WANTED = State.wanted >> 2;
 const IN_REGIONS = State.inRegions >> 2;
 const pageMask = 0xfff;
-const wasmPage = 0x10000;
 /** Instructions between two looks at what is hot, at least and at most; up to as many are added. Powers of two. */
 const shortestSlice = 1 << 12;
 const longestSlice = 1 << 16;
 
 type RunFunction = (record: number, pageBase: number) => number;
 
-/** Modules by what they depend on, memory size and undefined results: machines that agree in both share theirs. */
-const modules = new Map<string, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
+/** Machines that agree in undefined results share their interpreter. */
+const modules = new Map<UndefinedResults, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
 
-function moduleFor(memoryPages: number, undefinedResults: UndefinedResults): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
-  const key = `${memoryPages} ${undefinedResults}`;
-  let known = modules.get(key);
+function moduleFor(undefinedResults: UndefinedResults): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
+  let known = modules.get(undefinedResults);
   if (!known) {
-    const generated = generateInterpreter(memoryPages, undefinedResults);
+    const packed = readyMade();
+    const generated = (packed && unpackInterpreter(packed, undefinedResults)) ?? generateInterpreter(undefinedResults);
     known = { generated, module: new WebAssembly.Module(generated.code) };
-    modules.set(key, known);
+    modules.set(undefinedResults, known);
   }
   return known;
 }
 
-/** Modules of units by memory size, like those above. */
-const unitModules = new Map<string, WebAssembly.Module | undefined>();
+/** Modules of units, shared like those above. */
+const unitModules = new Map<Unit, WebAssembly.Module | undefined>();
 
-function unitModule(unit: Unit, memoryPages: number): WebAssembly.Module | undefined {
-  const key = `${unit.name} ${memoryPages}`;
-  if (!unitModules.has(key)) {
-    const code = unit.generate(memoryPages);
-    unitModules.set(key, WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined);
+function unitModule(unit: Unit): WebAssembly.Module | undefined {
+  if (!unitModules.has(unit)) {
+    const code = unit.generate();
+    unitModules.set(unit, WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined);
   }
-  return unitModules.get(key);
+  return unitModules.get(unit);
 }
 
 /** Runs decoded records in generated WebAssembly. */
@@ -83,7 +83,7 @@ export class InterpreterEngine implements Engine {
 
   /** @param hotAfter undefined for the interpreter alone; see Jit */
   constructor(cpu: Processor, hotAfter?: number) {
-    const { generated, module } = moduleFor(cpu.memory.buffer.byteLength / wasmPage, cpu.undefinedResults);
+    const { generated, module } = moduleFor(cpu.undefinedResults);
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
     this.#plain = generated.plain;
@@ -113,7 +113,7 @@ export class InterpreterEngine implements Engine {
   #install(unit: Unit): boolean {
     const known = this.#installed.get(unit);
     if (known !== undefined) return known;
-    const module = unitModule(unit, this.#cpu.memory.buffer.byteLength / wasmPage);
+    const module = unitModule(unit);
     if (module) new WebAssembly.Instance(module, { env: { memory: this.#cpu.memory, operations: this.#operations } });
     this.#installed.set(unit, module !== undefined);
     return module !== undefined;

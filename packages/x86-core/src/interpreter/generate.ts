@@ -359,11 +359,14 @@ function countExit(out: Output, record: number): void {
   out.op(Op.end);
 }
 
+/** What every machine's memory has, in pages of 64 KiB. */
+const leastMemoryPages = Layout.physical >>> 16;
+
 /** Calls of operations have no shape of their own. */
 const noShape: Shape = { definition: definitionOf('nop'), size: 4, operandSize: 4, kinds: [], sizes: [], memory: MemoryForm.none };
 
-/** Generate the interpreter for a memory of so many pages of 64 KiB. */
-export function generateInterpreter(memoryPages: number, undefinedResults: UndefinedResults): GeneratedInterpreter {
+/** Generate the interpreter. It runs over the memory of any machine. */
+export function generateInterpreter(undefinedResults: UndefinedResults): GeneratedInterpreter {
   const shapes = selectShapes();
   const fusedShapes = selectFusedShapes(shapes);
   const handlers = new Map<number, number>();
@@ -427,7 +430,7 @@ export function generateInterpreter(memoryPages: number, undefinedResults: Undef
     ...new Array<number>(out.most32).fill(i32),
   ];
   const code = encodeModule({
-    memoryPages,
+    memoryPages: leastMemoryPages,
     imports,
     types: [{ parameters: [i32, i32, i32], results: [i32] }],
     table: { size: tableSize, offset: 0, elements: [] },

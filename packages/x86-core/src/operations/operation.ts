@@ -185,11 +185,11 @@ export class Unit {
     return { bytes, write: writes, guard, pointers, flags, repeats, unit: this, body: write, index: this.#first + this.#operations.length - 1 };
   }
 
-  /** The module for a memory of so many pages of 64 KiB: instantiating it fills its places of the table. */
-  generate(memoryPages: number): Uint8Array<ArrayBuffer> {
+  /** The module: instantiating it fills its places of the table. */
+  generate(): Uint8Array<ArrayBuffer> {
     const operations = this.#operations.map((write) => write());
     return encodeModule({
-      memoryPages, imports: [], functions: operations,
+      memoryPages: 1, imports: [], functions: operations,
       table: { size: tableSize, offset: this.#first, elements: operations.map((_, i) => i) },
     });
   }

@@ -107,7 +107,7 @@ export interface TableUse {
 }
 
 /**
- * What goes into a module. The memory is imported as env.memory, functions as env.<name>, in this order. `types` are further
+ * What goes into a module. The memory of at least `memoryPages` pages of 64 KiB is imported as env.memory, functions as env.<name>, in this order. `types` are further
  * function types, for indirect calls: they are numbered behind those of imports and functions.
  */
 export interface ModuleParts {
@@ -125,6 +125,8 @@ const functionReference = 0x70;
 const memoryKind = 2;
 const functionTypeTag = 0x60;
 const minAndMax = 1;
+/** 4 GiB in pages of 64 KiB. */
+const mostMemoryPages = 0x10000;
 
 function section(out: ByteWriter, id: number, fill: (body: ByteWriter) => void): void {
   const body = new ByteWriter();
@@ -156,7 +158,7 @@ export function encodeModule({ memoryPages, imports, functions, types = [], tabl
     body.byte(memoryKind);
     body.byte(minAndMax);
     body.unsigned(memoryPages);
-    body.unsigned(memoryPages);
+    body.unsigned(mostMemoryPages);
     if (table) {
       body.name('env');
       body.name('operations');

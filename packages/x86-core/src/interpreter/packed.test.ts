@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { readyMadeText } from './embed.js';
+import { generateInterpreter } from './generate.js';
+import { packInterpreter, type PackedInterpreter, unpackInterpreter } from './packed.js';
+import { readyMade } from './ready-made.js';
+
+describe('an interpreter that was generated before', () => {
+  const generated = generateInterpreter('intel');
+
+  it('comes out of the module that the build makes just as it is generated', async () => {
+    const module = (await import(`data:text/javascript,${encodeURIComponent(readyMadeText())}`)) as { readyMade: () => PackedInterpreter };
+    expect(unpackInterpreter(module.readyMade(), 'intel')).toEqual(generated);
+    expect(WebAssembly.validate(generated.code)).toBe(true);
+  });
+
+  it('is refused where it would not be the same', () => {
+    const packed = packInterpreter(generated, 'intel');
+    expect(unpackInterpreter(packed, 'amd')).toBeUndefined();
+    expect(unpackInterpreter({ ...packed, definitions: packed.definitions.replace('add', 'sub') }, 'intel')).toBeUndefined();
+    expect(generateInterpreter('amd').code).not.toEqual(generated.code);
+  });
+
+  it('is not there when we run from source', () => {
+    expect(readyMade()).toBeUndefined();
+  });
+});

@@ -1,0 +1,71 @@
+/*
+ * A generated interpreter as text, so that it can be kept in a JavaScript file.
+ *
+ * Handlers are found by numbers that follow from the order in which instructions were defined. A packed interpreter says
+ * which order that was, and is good for no other.
+ */
+import { allDefinitions } from '../definition.js';
+import type { UndefinedResults } from '../undefined-results.js';
+import type { GeneratedInterpreter } from './generate.js';
+
+/** A GeneratedInterpreter that JSON can hold. */
+export interface PackedInterpreter {
+  /** The instructions' names in the order of their numbers. */
+  readonly definitions: string;
+  readonly undefinedResults: UndefinedResults;
+  /** The module, in base64. */
+  readonly code: string;
+  /** Maps: key, value, key, value and so on. */
+  readonly handlers: readonly number[];
+  readonly fused: readonly number[];
+  readonly calls: readonly number[];
+  /** The first halves of pairs, and for each the map of its second halves. */
+  readonly firsts: readonly number[];
+  readonly seconds: readonly (readonly number[])[];
+  readonly plain: readonly number[];
+}
+
+const flatten = (map: ReadonlyMap<number, number>): number[] => [...map].flat();
+
+function mapOf(flat: readonly number[]): Map<number, number> {
+  const map = new Map<number, number>();
+  for (let i = 0; i < flat.length; i += 2) map.set(flat[i]!, flat[i + 1]!);
+  return map;
+}
+
+function definitionNames(): string {
+  return allDefinitions().map(({ name }) => name).join(' ');
+}
+
+/** What generateInterpreter() made for these undefined results, packed. */
+export function packInterpreter(generated: GeneratedInterpreter, undefinedResults: UndefinedResults): PackedInterpreter {
+  let binary = '';
+  for (const byte of generated.code) binary += String.fromCharCode(byte);
+  return {
+    definitions: definitionNames(),
+    undefinedResults,
+    code: btoa(binary),
+    handlers: flatten(generated.handlers),
+    fused: flatten(generated.fused),
+    calls: flatten(generated.calls),
+    firsts: [...generated.pairs.keys()],
+    seconds: [...generated.pairs.values()].map(flatten),
+    plain: [...generated.plain],
+  };
+}
+
+/** The other way round; undefined when it was made for other instructions or other undefined results. */
+export function unpackInterpreter(packed: PackedInterpreter, undefinedResults: UndefinedResults): GeneratedInterpreter | undefined {
+  if (packed.undefinedResults !== undefinedResults || packed.definitions !== definitionNames()) return undefined;
+  const binary = atob(packed.code);
+  const code = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) code[i] = binary.charCodeAt(i);
+  return {
+    code,
+    handlers: mapOf(packed.handlers),
+    fused: mapOf(packed.fused),
+    calls: mapOf(packed.calls),
+    pairs: new Map(packed.firsts.map((first, i) => [first, mapOf(packed.seconds[i]!)])),
+    plain: Uint16Array.from(packed.plain),
+  };
+}
