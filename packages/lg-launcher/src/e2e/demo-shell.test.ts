@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { answer, MIB, session } from './demo-session.test-support.js';
 
-describe.each(['reference', 'interpreter'] as const)('a short session on the %s engine', (engine) => {
+describe.each(['reference', 'interpreter', 'jit'] as const)('a short session on the %s engine', (engine) => {
   let made: Awaited<ReturnType<typeof session>>;
   beforeAll(async () => {
     const lines = ['echo hello-from-guest', 'ps', 'mem', 'irq', 'cat cmdline', 'cat devices', 'help', 'nonsense', 'fault null', 'time sleep 2.25', 'poweroff'];
@@ -40,15 +40,6 @@ describe.each(['reference', 'interpreter'] as const)('a short session on the %s 
     expect(seconds).toBeGreaterThanOrEqual(2.24);
     expect(seconds).toBeLessThan(2.3);
     expect(made.stats.host.hypercalls.HALT).toBeLessThan(40);
-  });
-});
-
-describe('the two engines', () => {
-  it('are one computer, to the last counter', async () => {
-    const lines = ['ps', 'fault privileged', 'poweroff'];
-    const [slow, fast] = [await session(lines, { engine: 'reference' }), await session(lines, { engine: 'interpreter' })];
-    expect(fast.text).toBe(slow.text);
-    expect(fast.stats.host).toEqual(slow.stats.host);
   });
 });
 
