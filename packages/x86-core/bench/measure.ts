@@ -40,7 +40,7 @@ export function median(values: readonly number[]): number {
 const isNative = (side: string): boolean => side === 'native';
 const isV86 = (side: string): boolean => side.startsWith('v86');
 
-/** Throws if two sides, or two rounds, differ in what they compute. */
+/** Throws if two sides, or two rounds, differ in what they compute. @returns instructions per round */
 function compare({ countsDiffer }: Program, runners: ReadonlyMap<string, Runner>): number {
   const results = [...runners].flatMap(([side, runner]) => runner.results().map((result) => ({ side, result })));
   if (new Set(results.map(({ result }) => result)).size !== 1)
@@ -50,7 +50,7 @@ function compare({ countsDiffer }: Program, runners: ReadonlyMap<string, Runner>
   if (new Set(comparable.map(({ count }) => count)).size > 1)
     throw new Error(`instructions per round differ: ${comparable.map(({ side, count }) => `${side} ${count}`).join(', ')}`);
   const count = (counts.find(({ side }) => !isV86(side)) ?? counts[0])?.count;
-  if (count === undefined) throw new Error(`nobody has counted its instructions; take an emulator among the sides`);
+  if (count === undefined) throw new Error('nobody has counted the instructions; have an emulator among the sides');
   return count;
 }
 
@@ -75,18 +75,19 @@ async function measure(program: Program, sides: Readonly<Record<string, Side>>, 
   return { program: program.name, instructionsPerRound, turns: mips, mips: Object.fromEntries(Object.entries(mips).map(([name, list]) => [name, median(list)])) };
 }
 
-/** This much faster than all before is progress; so many turns without are the end of it. */
+/** This much faster than all before is progress; so many turns without it are the end. */
 const progress = 1.03;
-const patience = 3;
+const mostIdle = 3;
 
 /** Runs until turns get no faster. */
 async function warm(runner: Runner, { warmUp, longestWarmUp, turn }: Effort): Promise<void> {
+  if (runner.needsNoWarmUp) return;
   const start = performance.now();
   const elapsed = (): number => performance.now() - start;
   let best = 0;
   let idle = 0;
   await runner.run(warmUp);
-  while (idle < patience && elapsed() < longestWarmUp) {
+  while (idle < mostIdle && elapsed() < longestWarmUp) {
     const { rounds, milliseconds } = await runner.run(turn);
     const speed = rounds / milliseconds;
     idle = speed > best * progress ? 0 : idle + 1;
@@ -109,7 +110,7 @@ const keepRunning: Method = async (program, image, sides, effort, turns) => {
   return instructions;
 };
 
-/** For what is new only once: every turn is the first round of a new runner. One turn more, before, goes to the host's own compilers. */
+/** For what is new only once: every turn is the first round of a new runner. One turn before them warms the host's own compilers. */
 const startAnew: Method = async (program, image, sides, effort, turns) => {
   let instructions = 0;
   for (let turn = -1; turn < effort.turns; turn++) {

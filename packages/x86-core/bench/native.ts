@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inflate } from './programs.js';
 import { nativeLoader } from './programs/images.js';
-import type { Side } from './runner.js';
+import { patience, type Side } from './runner.js';
 
 const execute = promisify(execFile);
 
@@ -29,12 +29,11 @@ export async function native(): Promise<Side | string> {
   return async (image) => {
     const { directory, loader, path } = await prepare(image);
     const results = new Set<number>();
-    let turns = 0;
     return {
       results: () => [...results],
+      needsNoWarmUp: true,
       run: async (milliseconds) => {
-        // the first turn's first round counts, as it does elsewhere
-        const { stdout } = await execute(loader, [path, String(turns++ === 0 ? 0 : Math.ceil(milliseconds))], { encoding: 'buffer' });
+        const { stdout } = await execute(loader, [path, String(Math.ceil(milliseconds))], { encoding: 'buffer', timeout: patience });
         const [rounds, result, microseconds] = new Uint32Array(stdout.buffer.slice(stdout.byteOffset, stdout.byteOffset + stdout.length));
         results.add(result!);
         return { rounds: rounds!, milliseconds: microseconds! / 1000 };

@@ -21,7 +21,12 @@ export interface Runner {
   /** Instructions that a round retires, by this emulator's own count. Undefined where nobody counts. */
   instructionsPerRound?(): number;
   stop?(): Promise<void>;
+  /** True where nothing gets faster by running for a while. */
+  readonly needsNoWarmUp?: boolean;
 }
+
+/** A round that takes longer than this, in milliseconds, will never end. */
+export const patience = 60_000;
 
 /** Makes a runner for a program's image. */
 export type Side = (image: Uint8Array) => Promise<Runner>;
@@ -51,7 +56,7 @@ export class RoundCounter {
   }
 
   end(): Turn {
-    if (this.rounds < 1) throw new Error('not one whole round in this time; the round is too long, or the program does not run');
+    if (this.rounds < 1) throw new Error(`not one whole round in ${patience / 1000} seconds; the round is too long, or the program does not run`);
     return { rounds: this.rounds, milliseconds: this.#last - this.#first };
   }
 }
