@@ -54,6 +54,7 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
   const eip = f.parameter(0);
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
   f.when(f.do('i32.ne', state(State.tlbRead), f.i32(context.readTable)), () => f.leave(eip));
+  const codeTables = f.i32(context.codeTables);
   const entryPage = f.do('i32.shr_u', eip, f.i32(pageShift));
   for (const { index, table } of context.pages) {
     const page = f.do('i32.and', f.do('i32.add', entryPage, f.i32(index)), f.i32(pageNumberMask));
@@ -101,12 +102,13 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
           b.callRegion(b.eipOf(target), (block.targetIsCode ? linked(target) : undefined) ?? f.i32(context.nowhere), block.end);
           return next();
         case 'indirect':
+          if (terminator.throughGate) return b.goOn(terminator.eip, regionAt(f, terminator.eip, state(State.codeTable), context));
           guess(f, blocks, block.guesses, b.offsetOf(terminator.eip), (successor) => jump(successor, blocks[successor]!.start, true));
           // a return is what a calling region waits for
           if (returns) return b.leaveAt(terminator.eip);
           note(block.last, terminator.eip);
-          if (!block.calls) return b.goOn(terminator.eip, regionAt(f, terminator.eip, context));
-          b.callRegion(terminator.eip, regionAt(f, terminator.eip, context), block.end);
+          if (!block.calls) return b.goOn(terminator.eip, regionAt(f, terminator.eip, codeTables, context));
+          b.callRegion(terminator.eip, regionAt(f, terminator.eip, codeTables, context), block.end);
           return next();
         default: next();
       }
@@ -129,11 +131,11 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
   }
 }
 
-/** Place of the region that begins at an EIP, if there is one. */
-function regionAt(f: FunctionBuilder, eip: Value, { codeTables, nowhere }: CompileContext): Value {
+/** Place of the region that begins at an EIP, if there is one. @param codeTables the base of the tables of decoded code */
+function regionAt(f: FunctionBuilder, eip: Value, codeTables: Value, { nowhere }: CompileContext): Value {
   const place = f.variable(f.i32(nowhere));
   const word = (index: Value): Value => f.do('i32.shl', index, f.i32(2));
-  const table = f.load('i32.load', word(f.do('i32.shr_u', eip, f.i32(pageShift))), codeTables);
+  const table = f.load('i32.load', f.do('i32.add', word(f.do('i32.shr_u', eip, f.i32(pageShift))), codeTables));
   f.when(table, () => {
     // address 0 is where records are that there are not, and holds zeros
     const record = f.load('i32.load', f.do('i32.add', table, word(f.do('i32.and', eip, f.i32(pageMask)))));

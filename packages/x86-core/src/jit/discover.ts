@@ -195,6 +195,7 @@ function canCompile(insn: Instruction, { mode, hasOperation }: CodeContext): boo
     return insn.repeat === Repeat.none || hasOperation(insn);
   }
   if (definition.findCall) return hasOperation(insn);
+  if (definition.shortcut) return insn.operandSize === 4 && !insn.memory && (mode & Mode.flatSs) !== 0;
   if (!definition.execute || !definition.hot || definition.bitString) return false;
   if ((definition.ends || definition.branches) && insn.operandSize === 2) return false;
   return !usesStack.test(definition.name) || (mode & Mode.flatSs) !== 0;

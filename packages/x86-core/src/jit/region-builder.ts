@@ -6,7 +6,7 @@
  * misses the translation tables, or anything odd, leaves the region before the instruction has changed anything, and
  * the interpreter goes on there.
  */
-import type { Builder } from '../builder.js';
+import type { PrivilegedBuilder } from '../builder.js';
 import { type Instruction, SlotKind } from '../instruction.js';
 import { type Call, Guard, type Operation, type OperationBuilder, type RegisterFile } from '../operations/operation.js';
 import { repeatRegisters } from '../operations/strings.js';
@@ -23,6 +23,7 @@ const pageSize = 0x1000;
 const plainMask = Access.present | Access.notSystem | Access.code | Access.expandDown;
 const plain = Access.present | Access.notSystem;
 const registerCount = 8;
+const userLevel = 3;
 /** Windows that could not be used before somebody looks at how often that happens; a power of two. */
 export const missesPerLook = 1024;
 
@@ -55,8 +56,8 @@ export type Terminator =
   | { kind: 'branch'; condition: Value }
   /** Jumps and calls by their known target. */
   | { kind: 'jump' }
-  /** Anywhere: an EIP. */
-  | { kind: 'indirect'; eip: Value };
+  /** Anywhere: an EIP. Gates and returns through them may change the privilege level on the way. */
+  | { kind: 'indirect'; eip: Value; throughGate: boolean };
 
 /** What a region is compiled for, beside its code. */
 export interface RegionContext {
@@ -83,8 +84,8 @@ export interface Knowledge {
   readonly fpuStack: FpuStack | undefined;
 }
 
-/** Builder<Value> for the instructions of one region, one after the other. */
-export class RegionBuilder implements Builder<Value> {
+/** PrivilegedBuilder<Value> for the instructions of one region, one after the other. */
+export class RegionBuilder implements PrivilegedBuilder<Value> {
   size = 4;
   readonly addressSize = 4;
   readonly undefinedResults: UndefinedResults;
@@ -371,7 +372,7 @@ export class RegionBuilder implements Builder<Value> {
     const call = insn.definition.findCall?.(insn, this.#context.features);
     if (call?.operation.repeats) this.#repeat(call.operation);
     else if (call) this.#call(call);
-    else insn.definition.execute!(this);
+    else (insn.definition.execute ?? insn.definition.shortcut)!(this);
   }
 
   /** Leave before this instruction, with its part of the block given back. */
@@ -645,6 +646,44 @@ export class RegionBuilder implements Builder<Value> {
     return value;
   }
 
+  // ── shortcuts of rare instructions ──────────────────────────────────────────────────────────────────────────────
+
+  unusual(condition: Value): void { this.#leaveBefore(condition); }
+
+  state(address: number): Value { return this.#state(address); }
+
+  setState(address: number, value: Value): void {
+    const f = this.#f;
+    f.store('i32.store', f.i32(0), value, address);
+    // selectors that the x87 is to remember have been looked at already
+    const segment = (address - State.segments) / SegmentField.size;
+    if (Number.isInteger(segment) && segment >= 0 && segment < segmentRegisters) f.ifNeeded(() => this.#selectorsUsed.has(segment), () => this.#selectors[segment]!.set(f.do('i32.and', value, f.i32(0xffff))));
+  }
+
+  stackBytes(linear: Value, size: number, write: boolean): Value { return this.#translate(linear, size, write); }
+
+  systemBytes(linear: Value, size: number, write = false): Value {
+    const f = this.#f;
+    const table = write ? Layout.tlbWriteSupervisor : Layout.tlbReadSupervisor;
+    const entry = f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', linear, f.i32(12)), f.i32(2)), table);
+    this.#leaveBefore(f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size)));
+    return f.do('i32.xor', entry, linear);
+  }
+
+  load(bytes: Value, offset: number, size: number): Value { return this.#load(this.add(bytes, this.imm(offset)), size); }
+  store(bytes: Value, offset: number, size: number, value: Value): void { this.#store(this.add(bytes, this.imm(offset)), size, value); }
+
+  setLevel(level: Value): void {
+    const f = this.#f;
+    const user = f.do('i32.eq', level, f.i32(userLevel));
+    const set = (address: number, userTable: number, supervisorTable: number): void =>
+      f.store('i32.store', f.i32(0), f.select(user, f.i32(userTable), f.i32(supervisorTable)), address);
+    f.store('i32.store', f.i32(0), level, State.cpl);
+    set(State.tlbRead, Layout.tlbReadUser, Layout.tlbReadSupervisor);
+    set(State.tlbWrite, Layout.tlbWriteUser, Layout.tlbWriteSupervisor);
+    set(State.codeTable, Layout.codeUser, Layout.codeSupervisor);
+  }
+
   // ── arithmetic ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   imm(value: number): Value { return this.#f.i32(value); }
@@ -772,7 +811,7 @@ export class RegionBuilder implements Builder<Value> {
   target(): Value { return this.eipOf(this.#at + this.#insn.length + this.#insn.immediate); }
 
   jump(target: Value): void {
-    this.terminator = this.#insn.definition.branches ? { kind: 'jump' } : { kind: 'indirect', eip: target };
+    this.terminator = this.#insn.definition.branches ? { kind: 'jump' } : { kind: 'indirect', eip: target, throughGate: this.#insn.definition.shortcut !== undefined };
   }
 
   branch(condition: Value, commit?: () => void): void {
@@ -789,7 +828,7 @@ export class RegionBuilder implements Builder<Value> {
     const top = this.gpr(Register.esp, 4);
     const to = this.#load(this.#translate(top, 4, false), 4);
     this.setGpr(Register.esp, 4, this.add(this.add(top, this.imm(4)), extra));
-    this.terminator = { kind: 'indirect', eip: to };
+    this.terminator = { kind: 'indirect', eip: to, throughGate: false };
     this.returns = true;
   }
 
