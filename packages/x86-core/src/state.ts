@@ -117,6 +117,14 @@ export const State = {
   repeatMiss: S + 0x380,
   /** 256 counters: interrupts and exceptions delivered into the guest, by vector. */
   deliveries: S + 0x400,
+  /**
+   * Four vectors that never change: the least and the greatest normal number, in two doubles and in four singles. Generated code loads them
+   * from here because engines make vector constants anew each time they are used.
+   */
+  leastDoubles: S + 0x800,
+  greatestDoubles: S + 0x810,
+  leastSingles: S + 0x820,
+  greatestSingles: S + 0x830,
 } as const;
 
 /** General register numbers (the encoding's). */

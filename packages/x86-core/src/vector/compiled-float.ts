@@ -40,6 +40,8 @@ class Lanes {
     return this.double ? this.#b.doubles(value) : this.#b.singles(value);
   }
 
+  #fixed(address: number): Value { return this.#b.load('v128.load', this.#b.i32(0), address); }
+
   /** 1 when a comparison held in all lanes. */
   all(mask: Value): Value {
     const bits = this.#b.do(this.double ? 'i64x2.bitmask' : 'i32x4.bitmask', mask);
@@ -48,12 +50,20 @@ class Lanes {
 
   /** Lanes of at least the least normal number's magnitude; infinities too, no NaNs. */
   large(magnitude: Value): Value {
-    return this.do('ge', magnitude, this.constant(this.double ? 2 ** -1022 : 2 ** -126));
+    return this.do('ge', magnitude, this.#fixed(this.double ? State.leastDoubles : State.leastSingles));
   }
 
   /** Lanes of a magnitude below infinity. */
   finite(magnitude: Value): Value {
-    return this.do('le', magnitude, this.constant(this.double ? Number.MAX_VALUE : 2 ** 128 - 2 ** 104));
+    return this.do('le', magnitude, this.#fixed(this.double ? State.greatestDoubles : State.greatestSingles));
+  }
+
+  /**
+   * Lanes of a normal result of normal operands, by their magnitudes. Operands that are infinite or no numbers show in the
+   * result; and that is pmin's first operand, which it yields where there is no order.
+   */
+  normal(result: Value, operands: Value): Value {
+    return this.#b.do('v128.and', this.large(this.do('pmin', result, operands)), this.finite(result));
   }
 
   isZero(value: Value): Value {
@@ -188,9 +198,8 @@ function scalarArithmetic(b: OperationBuilder, l: Lanes, name: Arithmetic): void
   const both = l.double ? b.lane('f64x2.replace_lane', 1, b.do(splat, x), y)
     : b.shuffle(b.do(splat, x), b.do(splat, y), [0, 1, 2, 3, 20, 21, 22, 23, 0, 1, 2, 3, 20, 21, 22, 23]);
   const magnitude = l.do('abs', b.do(splat, result));
-  const normal = b.do('v128.and', b.do('v128.and', l.large(l.do('abs', both)), l.large(magnitude)), l.finite(magnitude));
+  const normal = l.normal(magnitude, l.do('abs', both));
   const operands = (): readonly [Value, Value, Value] => [b.do(splat, x), b.do(splat, y), b.do(splat, result)];
-  // nothing but normal numbers; infinite operands would show in the result
   b.when(b.do('i32.eqz', l.all(normal)), () => needOrdinary(b, l, name, ...operands()));
   needExact(b, l, name, mxcsr, operands);
   b.store(store, b.register, result);
@@ -206,10 +215,8 @@ for (const [opcode, name] of [[0x58, 'add'], [0x59, 'mul'], [0x5c, 'sub'], [0x5e
       const [x, y] = [load(b, format, b.register), load(b, format, b.operand)];
       const result = l.do(name, x, y);
       const magnitude = l.do('abs', result);
-      const normal = b.do('v128.and', l.large(magnitude), l.finite(magnitude));
-      const inputs = b.do('v128.and', l.large(l.do('abs', x)), l.large(l.do('abs', y)));
-      // nothing but normal numbers; infinite operands would show in the result
-      b.when(b.do('i32.eqz', l.all(b.do('v128.and', normal, inputs))), () => needOrdinary(b, l, name, x, y, result));
+      const normal = l.normal(magnitude, l.do('pmin', l.do('abs', x), l.do('abs', y)));
+      b.when(b.do('i32.eqz', l.all(normal)), () => needOrdinary(b, l, name, x, y, result));
       needExact(b, l, name, mxcsr, () => [x, y, result]);
       store(b, format, result);
     });
