@@ -15,7 +15,7 @@ import { raise, Vector } from './fault.js';
 import type { Instruction } from './instruction.js';
 import { LinearMemory } from './linear-memory.js';
 import { Guard } from './operations/operation.js';
-import { Access, Cr0, Cr4, Eflags, Layout, Mode, Register, SegmentRegister, State } from './state.js';
+import { Access, Cr0, Cr4, Eflags, Layout, Mode, Register, SegmentRegister, State, writeConstants } from './state.js';
 import type { UndefinedResults } from './undefined-results.js';
 
 /** What a processor is built from. */
@@ -93,6 +93,7 @@ export class Processor extends LinearMemory {
 
   constructor(memory: WebAssembly.Memory, options: ProcessorOptions) {
     super(memory, options.physicalBytes, options.devices);
+    writeConstants(memory.buffer);
     this.deliveries = this.u32.subarray(State.deliveries >> 2, (State.deliveries >> 2) + 256);
     this.i32[State.exitSelector >> 2] = options.exitSelector ?? -1;
     this.ports = options.ports ?? noPorts;

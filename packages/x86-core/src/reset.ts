@@ -12,10 +12,6 @@ const realLimit = 0xffff;
 const dr6AtReset = 0xffff_0ff0;
 const dr7AtReset = 0x400;
 const mxcsrAtReset = 0x1f80;
-/** Normal numbers. */
-const leastDouble = 2 ** -1022;
-const leastSingle = 2 ** -126;
-const greatestSingle = 2 ** 128 - 2 ** 104;
 const realData = Access.present | Access.notSystem | Access.writable | Access.accessed;
 const systemType = { ldt: 2 << 8, busyTss: 11 << 8 } as const;
 
@@ -45,18 +41,7 @@ export function resetProcessor(cpu: Processor): void {
   i32[at(SegmentRegister.ldtr) + (SegmentField.access >> 2)] = Access.present | systemType.ldt;
   i32[at(SegmentRegister.tr) + (SegmentField.access >> 2)] = Access.present | systemType.busyTss;
   resetX87(cpu);
-  writeConstants(i32.buffer);
   cpu.pendingExit = -1;
   cpu.mmu.flushAll(true);
   cpu.updateMode();
-}
-
-/** The vectors that never change. */
-function writeConstants(memory: ArrayBufferLike): void {
-  const doubles = (address: number, value: number): void => { new Float64Array(memory, address, 2).fill(value); };
-  const singles = (address: number, value: number): void => { new Float32Array(memory, address, 4).fill(value); };
-  doubles(State.leastDoubles, leastDouble);
-  doubles(State.greatestDoubles, Number.MAX_VALUE);
-  singles(State.leastSingles, leastSingle);
-  singles(State.greatestSingles, greatestSingle);
 }

@@ -201,3 +201,11 @@ export const Cr4 = {
  * writable, expand-up: its accesses need no check.
  */
 export const Mode = { fast: 1, flatDs: 2, flatEs: 4, flatSs: 8, alignmentCheck: 16 } as const;
+
+/** Write the vectors of the state page that never change. */
+export function writeConstants(memory: ArrayBufferLike): void {
+  new Float64Array(memory, State.leastDoubles, 2).fill(2 ** -1022);
+  new Float64Array(memory, State.greatestDoubles, 2).fill(Number.MAX_VALUE);
+  new Float32Array(memory, State.leastSingles, 4).fill(2 ** -126);
+  new Float32Array(memory, State.greatestSingles, 4).fill(2 ** 128 - 2 ** 104);
+}
