@@ -12,8 +12,9 @@ const bytes = 64;
 const targetsAt = 32;
 const targetBits = 3;
 const targetCount = 1 << targetBits;
-/** Calls noted of each place. */
+/** Calls noted of each place, each time; and how often what is guessed may turn out to be not all. */
 const enough = 1000;
+const mostTimes = 4;
 const capacity = (Layout.callProfilesEnd - Layout.callProfiles) / bytes;
 /** 2^32 divided by the golden ratio (Knuth, "The Art of Computer Programming", 6.4). */
 const hashFactor = 0x9e37_79b1;
@@ -22,19 +23,29 @@ const hashFactor = 0x9e37_79b1;
 export class CallProfiles {
   readonly #i32: Int32Array;
   readonly #addresses = new Map<number, number>();
+  /** How often a profile has been begun, by its address. */
+  readonly #times = new Map<number, number>();
 
   constructor(i32: Int32Array) {
     this.#i32 = i32;
   }
 
-  /** Where to note the targets of the call with this key; undefined when that is done, or there is no room. */
+  /**
+   * Where to note those targets of the call with this key that are not guessed; undefined when that is of no use, or
+   * there is no room.
+   */
   toFill(key: number): number | undefined {
-    const known = this.#addresses.get(key);
-    if (known !== undefined) return this.#i32[known >> 2]! > 0 ? known : undefined;
-    if (this.#addresses.size === capacity) return undefined;
-    const address = Layout.callProfiles + this.#addresses.size * bytes;
-    this.#addresses.set(key, address);
-    this.#i32.fill(0, address >> 2, (address + bytes) >> 2);
+    let address = this.#addresses.get(key);
+    if (address === undefined) {
+      if (this.#addresses.size === capacity) return undefined;
+      address = Layout.callProfiles + this.#addresses.size * bytes;
+      this.#addresses.set(key, address);
+      this.#i32.fill(0, address >> 2, (address + bytes) >> 2);
+    }
+    if (this.#i32[address >> 2]! > 0) return address;
+    const times = this.#times.get(address) ?? 0;
+    if (times === mostTimes || this.#seen(address).length === targetCount) return undefined;
+    this.#times.set(address, times + 1);
     this.#i32[address >> 2] = enough;
     return address;
   }
@@ -42,13 +53,20 @@ export class CallProfiles {
   /** EIPs that the call with this key went to; none when that is not known yet, or there were too many. */
   targets(key: number): number[] {
     const address = this.#addresses.get(key);
-    if (address === undefined || this.#i32[address >> 2]! > 0) return [];
-    const first = (address + targetsAt) >> 2;
-    const seen = [...this.#i32.subarray(first, first + targetCount)].filter((eip) => eip !== 0);
+    if (address === undefined || (this.#i32[address >> 2]! > 0 && this.#times.get(address) === 1)) return [];
+    const seen = this.#seen(address);
     return seen.length === targetCount ? [] : seen;
   }
 
-  clear(): void { this.#addresses.clear(); }
+  #seen(address: number): number[] {
+    const first = (address + targetsAt) >> 2;
+    return [...this.#i32.subarray(first, first + targetCount)].filter((eip) => eip !== 0);
+  }
+
+  clear(): void {
+    this.#addresses.clear();
+    this.#times.clear();
+  }
 }
 
 /** Write code that notes a target, and asks for the region in a place of the table to be made anew when that is enough. */
