@@ -26,6 +26,8 @@ export const Layout = {
   windowMisses: 0xa_0000,
   /** What regions found instead of what they assume (jit/assumptions.ts), by place likewise. */
   observations: 0xb_0000,
+  /** EIP and place of regions that indirect calls went to, 8 bytes each, by a hash of the EIP (jit/dispatch.ts). */
+  dispatch: 0xd_0000,
   /** TLB tables: 2^20 entries of 4 bytes each, indexed by virtual page number (see paging.ts). */
   tlbReadSupervisor: 0x0010_0000,
   tlbReadUser: 0x0050_0000,

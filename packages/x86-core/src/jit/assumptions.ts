@@ -5,11 +5,14 @@
  * for constants, as far as it depends on them, and looks at its entry whether they are what they were when it was made. If
  * not, it notes what it finds instead and declines. When that happens often it is made anew, for what was found.
  */
-import { State, Layout } from '../state.js';
+import { Layout, State } from '../state.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
+import { Exception } from '../x87/environment.js';
 
-/** Words that are assumed. The last two change within a region, in ways that are known. */
-export const assumable = [State.fpuControl, State.mxcsr, State.unavailable, State.fpuTop, State.fpuTags] as const;
+/** Words that are assumed. The last three change within a region, in ways that are known. */
+export const assumable = [State.fpuControl, State.mxcsr, State.unavailable, State.fpuTop, State.fpuTags, State.fpuStatus] as const;
+/** What is assumed of the status word: bits that, once set, stay so. */
+const stickyStatus = Exception.precision;
 /** The words' values by their addresses. With State.fpu among these, the x87's registers may be kept elsewhere than in memory. */
 export type Assumptions = ReadonlyMap<number, number>;
 
@@ -26,7 +29,9 @@ export function assumeNow(i32: Int32Array): Assumptions {
   return withRegisters(assumable.map((address) => [address, i32[address >> 2]!]));
 }
 
-const withRegisters = (words: (readonly [number, number])[]): Assumptions => new Map([...words, [State.fpu, 0]]);
+const withRegisters = (words: (readonly [number, number])[]): Assumptions => new Map([
+  ...words.map(([address, value]) => [address, address === State.fpuStatus ? value & stickyStatus : value] as const), [State.fpu, 0],
+]);
 
 /** Without those that do not hold throughout a region. */
 export function without(assumptions: Assumptions, conflicts: ReadonlySet<number>): Assumptions {
@@ -59,6 +64,10 @@ export const noAssumptions: Assumptions = new Map();
 
 /** A value that is 0 when those of the words that are needed are as assumed. */
 export function differs(f: FunctionBuilder, assumptions: Assumptions, needed: ReadonlySet<number>): Value {
-  return [...needed].map((address): Value => f.do('i32.xor', f.load('i32.load', f.i32(0), address), f.i32(assumptions.get(address)!)))
+  const word = (address: number): Value => {
+    const value = f.load('i32.load', f.i32(0), address);
+    return address === State.fpuStatus ? f.do('i32.and', value, f.i32(stickyStatus)) : value;
+  };
+  return [...needed].map((address): Value => f.do('i32.xor', word(address), f.i32(assumptions.get(address)!)))
     .reduce((all, one) => f.do('i32.or', all, one), f.i32(0));
 }

@@ -1,8 +1,6 @@
 /*
  * From blocks to a WebAssembly module with one function: a region.
  */
-import { Handler } from '../interpreter/generate.js';
-import { Field } from '../interpreter/record.js';
 import { State } from '../state.js';
 import { encodeModule } from '../wasm/encoder.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
@@ -10,6 +8,7 @@ import { OperationBuilder, tableSize } from '../operations/operation.js';
 import { without } from './assumptions.js';
 import { type Block, successorsOf } from './blocks.js';
 import { pathLengths } from './budget.js';
+import { placeOf } from './dispatch.js';
 import { noteTarget } from './call-profiles.js';
 import { RegionBuilder, type RegionContext } from './region-builder.js';
 import { emitStructured, reversePostorder } from './structure.js';
@@ -33,7 +32,6 @@ export interface CompileContext extends RegionContext {
 }
 
 const pageShift = 12;
-const pageMask = 0xfff;
 const pageNumberMask = 0xf_ffff;
 
 /**
@@ -102,13 +100,13 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
           b.callRegion(b.eipOf(target), (block.targetIsCode ? linked(target) : undefined) ?? f.i32(context.nowhere), block.end);
           return next();
         case 'indirect':
-          if (terminator.throughGate) return b.goOn(terminator.eip, regionAt(f, terminator.eip, state(State.codeTable), context));
+          if (terminator.throughGate) return b.goOn(terminator.eip, placeOf(f, terminator.eip, state(State.codeTable), context.nowhere));
           guess(f, blocks, block.guesses, b.offsetOf(terminator.eip), (successor) => jump(successor, blocks[successor]!.start, true));
           // a return is what a calling region waits for
           if (returns) return b.leaveAt(terminator.eip);
           note(block.last, terminator.eip);
-          if (!block.calls) return b.goOn(terminator.eip, regionAt(f, terminator.eip, codeTables, context));
-          b.callRegion(terminator.eip, regionAt(f, terminator.eip, codeTables, context), block.end);
+          if (!block.calls) return b.goOn(terminator.eip, placeOf(f, terminator.eip, codeTables, context.nowhere));
+          b.callRegion(terminator.eip, placeOf(f, terminator.eip, codeTables, context.nowhere), block.end);
           return next();
         default: next();
       }
@@ -129,22 +127,6 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
     const link = context.linkTo(offset);
     return link === undefined ? undefined : state(link);
   }
-}
-
-/** Place of the region that begins at an EIP, if there is one. @param codeTables the base of the tables of decoded code */
-function regionAt(f: FunctionBuilder, eip: Value, codeTables: Value, { nowhere }: CompileContext): Value {
-  const place = f.variable(f.i32(nowhere));
-  const word = (index: Value): Value => f.do('i32.shl', index, f.i32(2));
-  const table = f.load('i32.load', f.do('i32.add', word(f.do('i32.shr_u', eip, f.i32(pageShift))), codeTables));
-  f.when(table, () => {
-    // address 0 is where records are that there are not, and holds zeros
-    const record = f.load('i32.load', f.do('i32.add', table, word(f.do('i32.and', eip, f.i32(pageMask)))));
-    const handler = f.load('i32.load16_u', record, Field.handler);
-    f.when(f.do('i32.eq', handler, f.i32(Handler.region)), () => {
-      place.set(f.do('i32.or', f.do('i32.shl', f.load('i32.load8_u', record, Field.placeHigh), f.i32(8)), f.load('i32.load8_u', record, Field.placeLow)));
-    });
-  });
-  return place.get();
 }
 
 /** Go to the block at an offset, if it is one of those guessed: a search by halves. */

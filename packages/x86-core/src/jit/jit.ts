@@ -19,6 +19,7 @@ import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
 import { missesPerLook } from './region-builder.js';
+import { forgetPlaces } from './dispatch.js';
 import { Links } from './links.js';
 import { hasTailCalls, nowhere } from './tail-calls.js';
 
@@ -94,6 +95,7 @@ export class Jit {
     this.#links = new Links(cpu.i32, nowherePlace);
     this.#profiles = new CallProfiles(cpu.i32);
     for (let place = nowherePlace; place < tableSize; place++) table.set(place, this.#nowhere);
+    forgetPlaces(cpu.i32, nowherePlace);
     code.onPageGone = (page) => {
       for (const place of page.regions) this.#drop(place);
     };
@@ -118,6 +120,7 @@ export class Jit {
     this.#regions.delete(place);
     this.#links.set(key, undefined);
     this.#table.set(place, this.#nowhere);
+    forgetPlaces(this.#cpu.i32, nowherePlace);
     this.#free.push(place);
     this.stats.dropped++;
   }

@@ -175,6 +175,11 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
         if (inLocals) this.#fpu[i]!.top.set(value);
         return inLocals;
       },
+      areSet: (address, bits) => {
+        const known = (assumptions.get(address) ?? 0) & bits;
+        if (known === bits) this.#assumed.add(address);
+        return known === bits;
+      },
       conflict: () => { if (inLocals) this.conflicts.add(State.fpu); },
       getXmm: (i) => {
         this.#xmmUsed.add(i);

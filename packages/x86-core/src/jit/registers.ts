@@ -18,6 +18,8 @@ export interface Locals {
   setSignificand(register: number, value: Value): boolean;
   getTop(register: number): Value | undefined;
   setTop(register: number, value: Value): boolean;
+  /** See RegisterFile. */
+  areSet(address: number, bits: number): boolean;
   /** Something else is done to these registers: they must be in memory. */
   conflict(): void;
 }
@@ -75,6 +77,7 @@ export function registersIn(b: OperationBuilder, locals: Locals): RegisterFile {
   };
 
   return {
+    areSet: (address, bits) => locals.areSet(address, bits),
     load(name, address) {
       const xmm = xmmAt(address);
       if (xmm) return loadXmm(name, locals.getXmm(xmm.register), xmm.byte);

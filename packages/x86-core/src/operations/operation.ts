@@ -70,6 +70,8 @@ export interface RegisterFile {
   store(name: StoreName, address: number, value: Value): boolean;
   /** Store the lowest lane of a vector. */
   storeLane(name: LaneStoreName, address: number, value: Value): boolean;
+  /** Are these bits of a word known to be set, and to stay so? */
+  areSet(address: number, bits: number): boolean;
 }
 
 /** Writes one operation. */
@@ -132,6 +134,9 @@ export class OperationBuilder extends FunctionBuilder {
     if (lane === 0 && address.constant !== undefined && this.#registers?.storeLane(name, address.constant + offset, value)) return;
     super.storeLane(name, lane, address, value, offset);
   }
+
+  /** Are these bits of a word of the state page known to be set, and to stay so? */
+  areSet(address: number, bits: number): boolean { return this.#registers?.areSet(address, bits) ?? false; }
 
   /** A word of the state page. */
   state(address: number): Value {

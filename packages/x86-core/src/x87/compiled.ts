@@ -90,8 +90,11 @@ export function isZero(b: FunctionBuilder, x: Extended): Value {
 }
 
 /** Flags of the status word after rounding: something was lost; the magnitude grew. */
-export function roundingFlags(b: FunctionBuilder, inexact: Value, up: Value): Value {
-  return b.do('i32.or', b.do('i32.shl', inexact, b.i32(log2(Exception.precision))), b.do('i32.shl', up, b.i32(log2(Status.c1))));
+export function roundingFlags(b: OperationBuilder, inexact: Value, up: Value): Value {
+  const grew = b.do('i32.shl', up, b.i32(log2(Status.c1)));
+  // that something was lost is remembered until somebody asks
+  if (b.areSet(State.fpuStatus, Exception.precision)) return grew;
+  return b.do('i32.or', b.do('i32.shl', inexact, b.i32(log2(Exception.precision))), grew);
 }
 
 const log2 = (bit: number): number => 31 - Math.clz32(bit);
