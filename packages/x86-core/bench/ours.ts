@@ -48,9 +48,9 @@ export const ours = (engine: EngineName): Side => async (image) => {
     results: () => [...counter.results],
     instructionsPerRound: () => perRound,
     run: async (milliseconds) => {
-      counter.begin();
-      const start = performance.now();
-      for (let elapsed = 0; elapsed < milliseconds || (counter.rounds < 1 && elapsed < patience); elapsed = performance.now() - start) {
+      counter.begin(milliseconds);
+      const end = performance.now() + milliseconds + patience;
+      while (!counter.done && performance.now() < end) {
         if (cpu.run(BUDGET).reason !== ExitReason.budget) throw new Error(`the program has left its loop, at ${cpu.eip.toString(16)}`);
       }
       return counter.end();

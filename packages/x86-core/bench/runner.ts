@@ -31,32 +31,50 @@ export const patience = 60_000;
 /** Makes a runner for a program's image. */
 export type Side = (image: Uint8Array) => Promise<Runner>;
 
-/** Counts reports, and times them. */
+/**
+ * Counts reports, and times them: a turn begins with a report, or where the program marks its beginning, and ends with
+ * the first one after so long. Only there the clock is read, for it is a slow one.
+ */
 export class RoundCounter {
-  rounds = 0;
   readonly results = new Set<number>();
-  #first = 0;
-  #last = 0;
+  /** The turn is over. */
+  done = false;
+  #milliseconds = 0;
+  #rounds = -1;
+  #began = 0;
+  #turn: Turn | undefined;
+  /** By the clock on the wall. */
+  #deadline = 0;
 
-  begin(): void {
-    this.rounds = -1;
+  begin(milliseconds: number): void {
+    this.#milliseconds = milliseconds;
+    this.#rounds = -1;
+    this.#turn = undefined;
+    this.done = false;
   }
 
   /** A round starts here; its report will be the first to count. */
   mark(): void {
-    this.rounds = 0;
-    this.#first = now();
+    this.#rounds = 0;
+    this.#deadline = performance.now() + this.#milliseconds;
+    this.#began = now();
   }
 
   report(value: number): void {
     this.results.add(value >>> 0);
-    this.rounds++;
-    this.#last = now();
-    if (this.rounds === 0) this.#first = this.#last;
+    if (this.done) return;
+    if (this.#rounds < 0) {
+      this.mark();
+      return;
+    }
+    this.#rounds++;
+    if (performance.now() < this.#deadline) return;
+    this.#turn = { rounds: this.#rounds, milliseconds: now() - this.#began };
+    this.done = true;
   }
 
   end(): Turn {
-    if (this.rounds < 1) throw new Error(`not one whole round in ${patience / 1000} seconds; the round is too long, or the program does not run`);
-    return { rounds: this.rounds, milliseconds: this.#last - this.#first };
+    if (!this.#turn) throw new Error(`no end of a round in ${patience / 1000} seconds; the round is too long, or the program does not run`);
+    return this.#turn;
   }
 }

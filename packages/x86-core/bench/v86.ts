@@ -11,6 +11,8 @@ interface Inside {
 }
 type Write = (value: number) => void;
 
+const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+
 /** v86. @param wasmPath path or URL of its WebAssembly @param jit false for its interpreter alone */
 export const v86 = (wasmPath: string, jit: boolean): Side => async (image) => {
   const emulator = new V86({
@@ -43,11 +45,11 @@ export const v86 = (wasmPath: string, jit: boolean): Side => async (image) => {
     results: () => [...counter.results],
     instructionsPerRound: () => perRound,
     run: async (milliseconds) => {
-      counter.begin();
-      const start = performance.now();
+      counter.begin(milliseconds);
+      const end = performance.now() + milliseconds + patience;
       await emulator.run();
-      do await new Promise((resolve) => { setTimeout(resolve, milliseconds); });
-      while (counter.rounds < 1 && performance.now() - start < patience);
+      await sleep(milliseconds);
+      while (!counter.done && performance.now() < end) await sleep(1);
       await emulator.stop();
       return counter.end();
     },
