@@ -1,5 +1,5 @@
 /*
- * What the engines are meant to reach, as ratios to v86's JIT on the same bytes in the same run.
+ * What our JIT is meant to reach: ratios to v86's JIT, and in the last row to the machine, on the same bytes in the same run.
  */
 import type { Row } from './measure.js';
 import type { Program } from './programs.js';
@@ -30,5 +30,5 @@ export const goals: readonly Goal[] = [
   { about: 'calls across pages (`pages`)', atLeast: 5, aim: 10, measured: worstOf('pages') },
   { about: 'page fault and back, system call and back: the worst', atLeast: 2, aim: 4, measured: worstOf('fault-kernel', 'fault-user', 'syscall') },
   { about: '`cold` code', atLeast: 4, aim: 6, measured: worstOf('cold') },
-  { about: 'share of the machine\'s own speed, geometric mean', atLeast: 0.2, aim: 0.35, measured: (rows) => meanRatio(rows, jitToNative) },
+  { about: 'share of the machine\'s own speed, CPU-bound programs, geometric mean', atLeast: 0.2, aim: 0.35, measured: (rows) => meanRatio(rows, jitToNative, ['cpu']) },
 ];
