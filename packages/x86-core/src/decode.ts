@@ -142,7 +142,9 @@ export function* operandForms(): Generator<{
 /** A fresh record for decode() to fill. */
 export function newInstruction(): Instruction {
   return {
-    definition: definitionOf('undefined'), opcode: 0, modrm: -1, length: 0, operandPrefix: false, operandSize: 4, size: 4, addressSize: 4,
+    definition: definitionOf('undefined'), opcode: 0, modrm: -1, length: 0,
+    prefixes: 0, head: 0, displacementBytes: 0, immediateBytes: 0, immediateSigned: false,
+    operandPrefix: false, operandSize: 4, size: 4, addressSize: 4,
     segment: SegmentRegister.ds, segmentOverride: false, lock: false, repeat: Repeat.none, memory: false, base: -1, index: -1,
     scale: 0, displacement: 0, immediate: 0, immediate2: 0,
     kind: new Uint8Array(3), register: new Uint8Array(3), slotSize: new Uint8Array(3),
@@ -187,9 +189,12 @@ export class Decoder {
     insn.lock = false;
     insn.repeat = Repeat.none;
     insn.memory = false;
+    insn.base = insn.index = -1;
+    insn.scale = insn.displacement = 0;
     insn.modrm = -1;
-    insn.immediate = 0;
-    insn.immediate2 = 0;
+    insn.immediate = insn.immediate2 = 0;
+    insn.displacementBytes = 0;
+    insn.immediateSigned = false;
     insn.kind[0] = insn.kind[1] = insn.kind[2] = SlotKind.none;
     this.#decode(insn, big);
     insn.length = this.#at - at;
@@ -252,7 +257,9 @@ export class Decoder {
   }
 
   #decode(insn: Instruction, big: boolean): void {
+    const start = this.#at;
     let opcode = this.#prefixes(insn, big);
+    insn.prefixes = this.#at - start - 1;
     const maps = insn.addressSize === 4 ? this.#maps32 : (this.#maps16 ??= mapsFor(16));
     let map = maps.one;
     insn.opcode = opcode;
@@ -262,6 +269,7 @@ export class Decoder {
       insn.opcode = 0x100 | opcode;
     }
     if (map.modrms[opcode]) insn.modrm = this.#byte();
+    insn.head = this.#at - start;
     const form = map.forms[formIndex(opcode, insn.modrm & 0xff)];
     const prefixed = insn.operandPrefix || insn.repeat !== Repeat.none;
     if (!form || (form.definition.feature & ~this.#features) !== 0 || (form.plain && prefixed)) {
@@ -272,6 +280,7 @@ export class Decoder {
     insn.size = form.size === bySize ? insn.operandSize : form.size;
     if (form.modrm && !form.registerOnly && insn.modrm < 0xc0) this.#address(insn);
     for (let slot = 0; slot < form.operands.length; slot++) this.#operand(insn, form, slot);
+    insn.immediateBytes = this.#at - start - insn.head - insn.displacementBytes;
     if (insn.lock && !(form.definition.lockable && insn.kind[0] === SlotKind.memory)) insn.definition = this.#undefined;
   }
 
@@ -280,9 +289,7 @@ export class Decoder {
     const mod = insn.modrm >> 6;
     const rm = insn.modrm & 7;
     insn.memory = true;
-    insn.index = -1;
-    insn.scale = 0;
-    insn.displacement = 0;
+    let start = this.#at;
     if (insn.addressSize === 2) {
       if (mod === 0 && rm === 6) {
         insn.base = -1;
@@ -297,6 +304,8 @@ export class Decoder {
       let base = rm;
       if (rm === 4) {
         const sib = this.#byte();
+        insn.head++;
+        start++;
         base = sib & 7;
         const index = (sib >> 3) & 7;
         if (index !== Register.esp) {
@@ -313,6 +322,7 @@ export class Decoder {
         else if (mod === 2) insn.displacement = this.#dword();
       }
     }
+    insn.displacementBytes = this.#at - start;
     if (!insn.segmentOverride && (insn.base === Register.ebp || insn.base === Register.esp))
       insn.segment = SegmentRegister.ss;
   }
@@ -339,6 +349,7 @@ export class Decoder {
         insn.base = insn.index = -1;
         insn.scale = 0;
         insn.displacement = insn.addressSize === 4 ? this.#dword() : this.#word();
+        insn.displacementBytes = insn.addressSize;
         insn.kind[slot] = SlotKind.memory;
         return;
       case Operand.imm8:
@@ -346,11 +357,17 @@ export class Decoder {
         if (slot > 0 && insn.kind[0] === SlotKind.immediate) insn.immediate2 = this.#byte();
         else insn.immediate = this.#byte();
         break;
-      case Operand.imm8Signed: insn.immediate = this.#signedByte() & mask; break;
+      case Operand.imm8Signed:
+        insn.immediate = this.#signedByte() & mask;
+        insn.immediateSigned = true;
+        break;
       case Operand.imm16: insn.immediate = this.#word(); break;
       case Operand.immSized: insn.immediate = insn.operandSize === 4 ? this.#dword() : this.#word(); break;
       case Operand.one: insn.immediate = 1; break;
-      case Operand.relative8: insn.immediate = this.#signedByte(); break;
+      case Operand.relative8:
+        insn.immediate = this.#signedByte();
+        insn.immediateSigned = true;
+        break;
       case Operand.relativeSized:
         insn.immediate = insn.operandSize === 4 ? this.#dword() : (this.#word() << 16) >> 16;
         break;

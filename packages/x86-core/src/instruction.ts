@@ -19,6 +19,14 @@ export interface Instruction {
   modrm: number;
   /** Length in bytes, 1..15. */
   length: number;
+  /** Prefix bytes, and bytes of everything before displacement and immediates: prefixes, opcode, ModRM, SIB. */
+  prefixes: number;
+  head: number;
+  /** Bytes of the displacement, and of the immediates together. */
+  displacementBytes: number;
+  immediateBytes: number;
+  /** The immediate is sign-extended. */
+  immediateSigned: boolean;
   /** The operand-size prefix (66) is there. It is part of the opcode of vector instructions. */
   operandPrefix: boolean;
   /** Operand size in bytes by mode and prefix: 2 or 4. */

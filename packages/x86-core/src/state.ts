@@ -36,8 +36,12 @@ export const Layout = {
   /** Virtual page number → address of the page's table of decoded instructions (0: none known). */
   codeSupervisor: 0x0110_0000,
   codeUser: 0x0150_0000,
-  /** Arena of decoded instruction records. */
-  arena: 0x0190_0000,
+  /** What is known of instructions by their first bytes (interpreter/template.ts): templates, bytes of heads, fused pairs. */
+  templates: 0x0190_0000,
+  heads: 0x0194_0000,
+  fusions: 0x0195_0000,
+  /** Arena of decoded code: which parts of physical pages have any (16 bytes a page), then records and their tables. */
+  arena: 0x0196_0000,
   /** End of the arena, and the address of machine-physical byte 0. */
   physical: 0x0400_0000,
 } as const;
@@ -117,6 +121,12 @@ export const State = {
   wanted: S + 0x350,
   /** The linear address at which a repeated string instruction wants a page made accessible; see RepeatStatus. */
   repeatMiss: S + 0x380,
+  /** First free byte of the arena, the end of its part in use, and instructions decoded so far. */
+  arenaTop: S + 0x360,
+  arenaEnd: S + 0x36c,
+  decoded: S + 0x364,
+  /** Not 0: there are handlers for writes beside code in the table of functions. */
+  besideCode: S + 0x368,
   /** 256 counters: interrupts and exceptions delivered into the guest, by vector. */
   deliveries: S + 0x400,
   /**

@@ -3,7 +3,7 @@
  */
 import { expect, it } from 'vitest';
 import { Cr0, ExitReason, Machine, Register, SegmentRegister, Vector } from '../index.js';
-import { Layout } from '../state.js';
+import { Layout, State } from '../state.js';
 
 const exitSelector = 0x10;
 const at = { directory: 0x1000, table: 0x2000, idt: 0x3000, code: 0x8000, next: 0x9000 };
@@ -14,8 +14,8 @@ const flatData = 0x00c0_9300;
 /** mov eax, 0x12345678, two bytes before the end of a page; then inc eax, hlt. */
 const program = [0xb8, 0x78, 0x56, 0x34, 0x12, 0x40, 0xf4];
 
-function makeMachine(engine: 'interpreter' | 'jit'): Machine {
-  const machine = new Machine({ physicalBytes: 1 << 16, engine, exitSelector });
+function makeMachine(engine: 'interpreter' | 'jit', physicalBytes = 1 << 16): Machine {
+  const machine = new Machine({ physicalBytes, engine, exitSelector });
   const { cpu, physical } = machine;
   physical.write32(at.directory, at.table | present);
   for (let page = 0; page < 16; page++) physical.write32(at.table + 4 * page, (page << 12) | present);
@@ -37,7 +37,7 @@ function makeMachine(engine: 'interpreter' | 'jit'): Machine {
 it.each(['interpreter', 'jit'] as const)('an instruction decoded while the page of its second half was absent (%s)', (engine) => {
   const { cpu, physical } = makeMachine(engine);
   // as if instructions of five bytes had been there
-  cpu.processor.u8.fill(5, Layout.arena, Layout.physical);
+  cpu.processor.u8.fill(5, cpu.processor.i32[State.arenaTop >> 2], Layout.physical);
   physical.write32(at.table + 4 * (at.next >>> 12), 0);
   cpu.flushTlb();
   cpu.eip = at.next - 2;
@@ -47,4 +47,27 @@ it.each(['interpreter', 'jit'] as const)('an instruction decoded while the page 
   expect(cpu.run(100)).toMatchObject({ reason: ExitReason.halt });
   expect(cpu.regs[Register.eax]).toBe(0x1234_5679);
   expect(cpu.eip).toBe(at.next + 5);
+});
+
+it('code that runs once fills a part of the arena only; what comes back again and again gets more', () => {
+  const { cpu, physical } = makeMachine('interpreter', 1 << 19);
+  const instructions = 300_000;
+  cpu.cr0 = Cr0.pe | Cr0.et;
+  physical.write(at.code, new Uint8Array(instructions).fill(0x40)); // inc eax
+  physical.write8(at.code + instructions, 0xf4);
+  const run = (): { evictions: number; codeBytes: number } => {
+    cpu.regs[Register.eax] = 0;
+    cpu.eip = at.code;
+    expect(cpu.run(1_000_000).reason).toBe(ExitReason.halt);
+    expect(cpu.regs[Register.eax]).toBe(instructions);
+    return cpu.statistics;
+  };
+  const once = run();
+  expect(once.evictions).toBe(1);
+  expect(once.codeBytes).toBeLessThan(6 << 20);
+  for (let i = 0; i < 5; i++) run();
+  const { evictions, codeBytes } = run();
+  expect(codeBytes).toBeGreaterThan(instructions * 32);
+  // all of it is there now
+  expect(run().evictions).toBe(evictions);
 });

@@ -7,10 +7,12 @@
 import type { Engine } from '../engine.js';
 import { Stepper } from '../engine.js';
 import { Vector } from '../fault.js';
+import { AccessKind } from '../paging.js';
 import type { Processor } from '../processor.js';
 import { Eflags, Layout, Mode, State } from '../state.js';
 import type { UndefinedResults } from '../undefined-results.js';
-import { CodeCache } from './code-cache.js';
+import { generateBesideCode } from './beside-code.js';
+import { CodeCache, type DecodeRun } from './code-cache.js';
 import { Jit } from '../jit/jit.js';
 import { tableSize, type Unit } from '../operations/operation.js';
 import { generateInterpreter, type GeneratedInterpreter, Handler, regionRecordShift, Status } from './generate.js';
@@ -56,11 +58,24 @@ function unitModule(unit: Unit): WebAssembly.Module | undefined {
   return unitModules.get(unit);
 }
 
+/** Handlers for writes beside code, shared like the interpreter. */
+const besideModules = new Map<UndefinedResults, WebAssembly.Module>();
+
+function besideModule(generated: GeneratedInterpreter, undefinedResults: UndefinedResults): WebAssembly.Module {
+  const module = besideModules.get(undefinedResults) ?? new WebAssembly.Module(generateBesideCode(generated, undefinedResults));
+  besideModules.set(undefinedResults, module);
+  return module;
+}
+
+/** Writes to pages with code that miss before they get handlers of their own. */
+const manyCodeWrites = 32;
+
 /** Runs decoded records in generated WebAssembly. */
 export class InterpreterEngine implements Engine {
   readonly code: CodeCache;
   readonly #cpu: Processor;
   readonly #stepper: Stepper;
+  readonly #generated: GeneratedInterpreter;
   readonly #plain: Uint16Array;
   /** Handlers of repeated string instructions. */
   readonly #repeats: ReadonlySet<number>;
@@ -78,6 +93,7 @@ export class InterpreterEngine implements Engine {
   /** Error code of a page fault that the generated code has run into, or -1; and where. */
   #missCode = -1;
   #missLinear = 0;
+  #codeWrites = 0;
   /** Instructions the reference engine executed for us; for statistics. */
   stepped = 0;
 
@@ -86,6 +102,7 @@ export class InterpreterEngine implements Engine {
     const { generated, module } = moduleFor(cpu.undefinedResults);
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
+    this.#generated = generated;
     this.#plain = generated.plain;
     this.#repeats = new Set(callShapes.filter(({ repeats }) => repeats).map((shape) => generated.calls.get(callKey(shape))!));
     this.code = new CodeCache(cpu, generated, (unit) => this.#install(unit));
@@ -95,9 +112,11 @@ export class InterpreterEngine implements Engine {
         operations: this.#operations,
         step: (record: number, pageBase: number) => this.#step(record, pageBase),
         fill: (linear: number, kind: number) => this.#fill(linear, kind),
+        decodeOne: (linear: number, table: number, first: number) => this.code.decodeOne(linear, table, first !== 0),
       },
     });
     this.#run = instance.exports['run'] as RunFunction;
+    this.code.attach(instance.exports['decodeRun'] as DecodeRun);
     this.jit = hotAfter === undefined ? undefined : new Jit(cpu, this.code, this.#operations, (unit) => this.#install(unit), hotAfter);
     cpu.onCodeWrite = (physical, length) => {
       if (this.code.written(physical, length)) cpu.i32[ATTENTION] = 1;
@@ -245,9 +264,18 @@ export class InterpreterEngine implements Engine {
   #fill(linear: number, kind: number): number {
     const { mmu } = this.#cpu;
     if (mmu.fill(linear, kind) !== 0) return 1;
+    if (kind === AccessKind.write && mmu.missCode < 0 && ++this.#codeWrites === manyCodeWrites) this.#prepareBesideCode();
     this.#missCode = mmu.missCode;
     this.#missLinear = linear;
     return 0;
+  }
+
+  /** There is data beside code, and it is written. */
+  #prepareBesideCode(): void {
+    const cpu = this.#cpu;
+    const module = besideModule(this.#generated, cpu.undefinedResults);
+    new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#operations } });
+    cpu.i32[State.besideCode >> 2] = 1;
   }
 
   /** The access that missed is the instruction's first that cannot be done: no need to execute it to find out. */

@@ -6,13 +6,15 @@
  * lazy flags, the budget and the table bases live in the function's locals; everything else is in memory.
  */
 import { definitionOf } from '../definition.js';
-import { tableSize } from '../operations/operation.js';
+import { firstPlace, tableSize } from '../operations/operation.js';
 import { Layout, State } from '../state.js';
 import { encodeModule, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
-import { HandlerBuilder, Label, lazyFlags, Local, operationType, type Shape } from './handler-builder.js';
+import { writeDecodeRun, writeFindOrDecode } from './decode-run.js';
+import { HandlerBuilder, hostOfWrite, Label, lazyFlags, Local, noHost, operationType, type Shape } from './handler-builder.js';
+import { writeHostOfWrite } from './host-of-write.js';
 import { Output, type Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
-import { callKey, callShapes, selectFusedShapes, selectPairs, selectShapes, shapeKey } from './shapes.js';
+import { callKey, callShapes, keyOf, selectFusedShapes, selectPairs, selectShapes } from './shapes.js';
 import type { UndefinedResults } from '../undefined-results.js';
 
 /** Handlers that are no instructions. */
@@ -69,9 +71,16 @@ const { i32, i64 } = ValueType;
 const imports = [
   { name: 'step', type: { parameters: [i32, i32], results: [i32] } },
   { name: 'fill', type: { parameters: [i32, i32], results: [i32] } },
+  { name: 'decodeOne', type: { parameters: [i32, i32, i32], results: [i32] } },
 ] satisfies { name: string; type: FunctionType }[];
 const importStep = 0;
 const importFill = 1;
+/** Functions: imported ones come first, then run(), then these. */
+const numbers = { decodeOne: 2, decodeRun: 4, findOrDecode: 5, linkHandler: Handler.link };
+/** hostOfWrite() among the module's own functions. */
+const ownHostOfWrite = 3;
+/** The most bytes that an instruction writes in one place. */
+const mostWritten = 16;
 
 /** Locals that mirror words of the state page. */
 const spilled: readonly [local: number, address: number][] = [
@@ -81,11 +90,13 @@ const mirrored: readonly [local: number, address: number][] = [
   ...spilled, [Local.readTable, State.tlbRead], [Local.writeTable, State.tlbWrite], [Local.codeTable, State.codeTable],
 ];
 
-function spill(out: Output): void {
+/** Locals to memory. */
+export function spill(out: Output): void {
   for (const [local, address] of spilled) out.spill(local, address);
 }
 
-function reload(out: Output): void {
+/** Memory to locals. */
+export function reload(out: Output): void {
   for (const [local, address] of mirrored) out.reload(local, address);
 }
 
@@ -157,16 +168,30 @@ function findRecord(out: Output, found: (record: number) => void): void {
 
 /** Local.eip → Local.record and Local.pageBase, or leave for the engine. */
 function lookup(out: Output): void {
-  findRecord(out, (record) => {
-    out.get(record);
-    out.set(Local.record);
+  const goTo = (): void => {
     out.get(Local.eip);
     out.constant(~pageMask);
     out.op(Op.i32And);
     out.set(Local.pageBase);
     charge(out);
     out.branch(Op.br, Label.top);
+  };
+  findRecord(out, (record) => {
+    out.get(record);
+    out.set(Local.record);
+    goTo();
   });
+  // nobody has been there yet
+  out.get(Local.eip);
+  out.get(Local.codeTable);
+  out.op(Op.call);
+  out.code.unsigned(numbers.findOrDecode);
+  out.tee(Local.record);
+  out.op(Op.if, noResult);
+  out.level++;
+  goTo();
+  out.level--;
+  out.op(Op.end);
   leave(out, Status.lookup, () => out.get(Local.eip));
 }
 
@@ -363,7 +388,7 @@ function countExit(out: Output, record: number): void {
 const leastMemoryPages = Layout.physical >>> 16;
 
 /** Calls of operations have no shape of their own. */
-const noShape: Shape = { definition: definitionOf('nop'), size: 4, operandSize: 4, kinds: [], sizes: [], memory: MemoryForm.none };
+export const noShape: Shape = { definition: definitionOf('nop'), size: 4, operandSize: 4, kinds: [], sizes: [], memory: MemoryForm.none };
 
 /** Generate the interpreter. It runs over the memory of any machine. */
 export function generateInterpreter(undefinedResults: UndefinedResults): GeneratedInterpreter {
@@ -375,7 +400,6 @@ export function generateInterpreter(undefinedResults: UndefinedResults): Generat
   const pairs = new Map<number, Map<number, number>>();
   const count = Handler.first + shapes.length + fusedShapes.length + shapePairs.length + callShapes.length;
   const calls = new Map<number, number>();
-  const keyOf = (shape: Shape): number => shapeKey(shape.definition, shape.size, shape.operandSize, shape.kinds, shape.sizes, shape.memory);
   const plain = Uint16Array.from({ length: count }, (_, handler) => (handler === Handler.region ? Handler.step : handler));
   const bodies: ((out: Output) => void)[] = [...pseudo];
   const write = (statements: Statement[]) => (out: Output): void => out.statements(statements);
@@ -433,10 +457,53 @@ export function generateInterpreter(undefinedResults: UndefinedResults): Generat
     memoryPages: leastMemoryPages,
     imports,
     types: [{ parameters: [i32, i32, i32], results: [i32] }],
-    table: { size: tableSize, offset: 0, elements: [] },
-    functions: [{ name: 'run', type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() }],
+    table: { size: tableSize, offset: firstPlace.hostOfWrite, elements: [ownHostOfWrite] },
+    functions: [
+      { name: 'run', type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() },
+      writeDecodeRun(numbers), writeFindOrDecode(numbers), writeHostOfWrite(),
+    ],
   });
   return { code, handlers, fused, pairs, calls, plain };
+}
+
+/** Local.record misses with a write to Local.address: that may be data beside code. If so, it is executed by other handlers. */
+function writeBesideCode(out: Output): void {
+  out.constant(0);
+  out.memory(Op.i32Load, State.besideCode);
+  out.op(Op.if, noResult);
+  out.level++;
+  out.get(Local.address);
+  out.constant(mostWritten);
+  out.constant(0);
+  out.op(Op.call);
+  out.code.unsigned(hostOfWrite);
+  out.constant(noHost);
+  out.op(Op.i32Ne, Op.if, noResult);
+  out.level++;
+  spill(out);
+  out.get(Local.record);
+  out.get(Local.pageBase);
+  out.constant(0);
+  out.constant(firstPlace.besideCode);
+  out.op(Op.callIndirect);
+  out.code.unsigned(operationType);
+  out.op(0, Op.i32Eqz, Op.if, noResult);
+  out.level++;
+  for (const [local, address] of lazyFlags) out.reload(local, address);
+  goOn(out);
+  for (let i = 0; i < 3; i++) {
+    out.level--;
+    out.op(Op.end);
+  }
+}
+
+/** Behind the instruction at Local.record. */
+function goOn(out: Output): void {
+  out.get(Local.record);
+  out.constant(recordSize);
+  out.op(Op.i32Add);
+  out.set(Local.record);
+  out.branch(Op.br, Label.top);
 }
 
 /** What follows the handlers: the labels they leave to, innermost first. */
@@ -455,6 +522,7 @@ function commonPaths(out: Output): void {
   for (const [label, kind] of [[Label.missRead, 0], [Label.missWrite, 1]] as const) {
     out.op(Op.end);
     out.level = label - 1;
+    if (label === Label.missWrite) writeBesideCode(out);
     // filled: try the same record again
     out.get(Local.address);
     out.constant(kind);
@@ -474,9 +542,5 @@ function commonPaths(out: Output): void {
   out.constant(Status.unwind);
   out.op(Op.return, Op.end);
   reload(out);
-  out.get(Local.record);
-  out.constant(recordSize);
-  out.op(Op.i32Add);
-  out.set(Local.record);
-  out.branch(Op.br, Label.top);
+  goOn(out);
 }

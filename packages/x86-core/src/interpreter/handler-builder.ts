@@ -14,9 +14,9 @@ import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '
 import { alignmentShift, Guard } from '../operations/operation.js';
 import { RepeatStatus } from '../operations/strings.js';
 import { conditionHolds } from '../semantics/flags-of.js';
-import { Op } from '../wasm/encoder.js';
+import { noResult, Op } from '../wasm/encoder.js';
 import { ExpressionBuilder } from './expression-builder.js';
-import type { Node, Statement } from './node.js';
+import type { Node, Output, Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import type { UndefinedResults } from '../undefined-results.js';
 
@@ -41,8 +41,15 @@ export interface CallShape {
   readonly repeats: boolean;
 }
 
-/** Number of the type of operations in the interpreter's module: behind two imports and a function. */
-export const operationType = 3;
+/** Numbers in the interpreter's module: the type of operations, behind those of three imports and four functions; hostOfWrite(). */
+export const operationType = 7;
+export const hostOfWrite = 6;
+
+/** How handlers differ that write beside code (beside-code.ts): they have hostOfWrite() to ask, and are in a module of their own. */
+export interface BesideCode {
+  readonly hostOfWrite: number;
+  readonly operationType: number;
+}
 
 /** Locals of the interpreter function that handlers read and write. */
 export const Local = {
@@ -56,6 +63,9 @@ export const Local = {
 
 /** Nesting levels of the interpreter's labels. */
 export const Label = { top: 1, step: 2, missWrite: 3, missRead: 4, lookup: 5, link: 6, enter: 7, handlers: 7 } as const;
+
+/** What hostOfWrite() answers when the write changes code, or is odd in another way. No page's entry has its low bits set. */
+export const noHost = 1;
 
 /** The lazy flags: where they live inside and outside of the interpreter. */
 export const lazyFlags: readonly [local: number, address: number][] = [
@@ -76,6 +86,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   readonly undefinedResults: UndefinedResults;
   readonly #shape: Shape;
   readonly #record: number;
+  readonly #besideCode: BesideCode | undefined;
   #host: Node | undefined;
   #offset: Node | undefined;
   /** The flag words as this handler has set them. */
@@ -84,12 +95,13 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   ended = false;
 
   /** @param recordOffset where the record lies from Local.record: 0, or recordSize for the second of a fused pair */
-  constructor(shape: Shape, undefinedResults: UndefinedResults, recordOffset = 0) {
+  constructor(shape: Shape, undefinedResults: UndefinedResults, recordOffset = 0, besideCode?: BesideCode) {
     super();
     this.#shape = shape;
     this.undefinedResults = undefinedResults;
     this.size = shape.size;
     this.#record = recordOffset;
+    this.#besideCode = besideCode;
   }
 
   /** The statements of the whole handler. */
@@ -144,7 +156,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     const answer = this.read((out) => {
       for (const node of operands) out.push(node);
       out.op(Op.callIndirect);
-      out.code.unsigned(operationType);
+      out.code.unsigned(this.#besideCode?.operationType ?? operationType);
       out.op(0);
     });
     if (repeats) this.#heedRepeat(answer, flags);
@@ -271,9 +283,28 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
       out.push(linear);
       out.set(Local.address);
       out.push(odd);
-      out.branch(Op.brIf, write ? Label.missWrite : Label.missRead);
+      if (write && this.#besideCode) this.#askForHost(out, entry, size, this.#besideCode);
+      else out.branch(Op.brIf, write ? Label.missWrite : Label.missRead);
     });
     return this.xor(entry, linear);
+  }
+
+  /** If the number on the stack is not 0, a write to Local.address has no plain entry: perhaps it gets one. */
+  #askForHost(out: Output, entry: Node, size: number | Node, numbers: BesideCode): void {
+    out.op(Op.if, noResult);
+    out.level++;
+    out.get(Local.address);
+    if (typeof size === 'number') out.constant(size);
+    else out.push(size);
+    out.constant(0);
+    out.op(Op.call);
+    out.code.unsigned(numbers.hostOfWrite);
+    out.tee(entry.local);
+    out.constant(noHost);
+    out.op(Op.i32Eq);
+    out.branch(Op.brIf, Label.missWrite);
+    out.level--;
+    out.op(Op.end);
   }
 
   unusual(condition: Node): void {

@@ -31,6 +31,11 @@ export function shapeKey(
   return key;
 }
 
+/** The same of a shape as a whole. */
+export function keyOf({ definition, size, operandSize, kinds, sizes, memory }: Shape): number {
+  return shapeKey(definition, size, operandSize, kinds, sizes, memory);
+}
+
 /** All shapes the interpreter has handlers for. */
 export function selectShapes(): Shape[] {
   const shapes: Shape[] = [];

@@ -388,6 +388,11 @@ export class FunctionBuilder {
     });
   }
 
+  /** Call a function by its number, for the one value it returns. */
+  call(index: number, type: WasmType, ...args: readonly Value[]): Value {
+    return this.#ordered(type, args, (out) => out.indexed(Op.call, index));
+  }
+
   /** Return these values. */
   leave(...values: readonly Value[]): void {
     this.#action(values, (out) => out.code.byte(Op.return));

@@ -1,0 +1,59 @@
+/*
+ * Data on a page of code: writing it changes no code, and need not be slow; writing what is code does.
+ */
+import { AssemblyState } from '@defasm/core';
+import { expect, it } from 'vitest';
+import { Access, Cr0, Cr4, type EngineName, ExitReason, Machine, Register, SegmentRegister } from '../index.js';
+
+const at = 0x1000;
+const flat = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
+
+function assemble(source: string): Uint8Array {
+  const state = new AssemblyState({ bitness: 32 });
+  state.compile(source, { haltOnError: true });
+  return state.head.dump();
+}
+
+/** Run assembly until it halts, on a flat machine. The registers and the whole page of code are what it has done. */
+function run(engine: EngineName, source: string, routine = ''): { state: { page: Uint8Array; registers: number[] }; stepped: number } {
+  const machine = new Machine({ physicalBytes: 1 << 16, engine });
+  const { cpu, physical } = machine;
+  physical.write(at, assemble(source));
+  physical.write(at + routineAt, assemble(routine));
+  for (const register of [SegmentRegister.ss, SegmentRegister.ds, SegmentRegister.es]) cpu.setSegment(register, { selector: 0x10, base: 0, limit: 0xffff_ffff, access: flat });
+  cpu.setSegment(SegmentRegister.cs, { selector: 8, base: 0, limit: 0xffff_ffff, access: flat | Access.code });
+  cpu.cr0 = Cr0.pe | Cr0.et;
+  cpu.cr4 = Cr4.osfxsr;
+  cpu.eip = at;
+  cpu.regs[Register.esp] = at + 0x800;
+  expect(cpu.run(1_000_000).reason).toBe(ExitReason.halt);
+  return { state: { page: physical.bytes.slice(at, at + 0x1000), registers: [...cpu.regs] }, stepped: cpu.statistics.stepped };
+}
+
+const routineAt = 0x200;
+const data = (offset: number): string => `0x${(at + 0x400 + offset).toString(16)}`;
+
+/** Writes of all sorts to data on the page. */
+const stores = `
+  incl ${data(0)}; movb %cl, ${data(5)}; movw %cx, ${data(6)}; addl $3, ${data(8)}; mov %ecx, ${data(12)}(,%eax,4)
+  xorl %ecx, ${data(20)}; rolb $1, ${data(24)}; setc ${data(25)}; fildl ${data(0)}; fistpl ${data(28)}
+  mov $${data(32)}, %edi; stosl; mov $${data(0)}, %esi; movsl; lock xaddl %ebx, ${data(40)}; movups ${data(0)}, %xmm0; movups %xmm0, ${data(48)}
+`;
+const loop = (body: string): string => `fninit; xor %eax, %eax; mov $300, %ecx; mov $7, %ebx\nagain: ${body}\n dec %ecx; jnz again; hlt`;
+
+it.each(['interpreter', 'jit'] as const)('is written without a detour (%s)', (engine) => {
+  const { state, stepped } = run(engine, loop(stores));
+  expect(state).toEqual(run('reference', loop(stores)).state);
+  expect(state.registers[Register.ecx]).toBe(0);
+  // once it is clear that there is such data
+  expect(stepped).toBeLessThan(100);
+});
+
+it.each(['interpreter', 'jit'] as const)('is told from the code (%s)', (engine) => {
+  // the loop writes data, and the number in an instruction of the routine that it calls
+  const source = loop(`${stores} mov %ecx, 0x${(at + routineAt + 1).toString(16)}; mov $0x${(at + routineAt).toString(16)}, %edx; call *%edx`);
+  const routine = 'mov $0x11111111, %edx; add %edx, %ebp; ret';
+  const { state } = run(engine, source, routine);
+  expect(state).toEqual(run('reference', source, routine).state);
+  expect(state.registers[Register.ebp]).toBe((300 * 301) / 2);
+});
