@@ -28,7 +28,7 @@ const WANTED = State.wanted >> 2;
 const IN_REGIONS = State.inRegions >> 2;
 const pageMask = 0xfff;
 /** Instructions between two looks at what is hot, at least and at most; up to as many are added. Powers of two. */
-const shortestSlice = 1 << 12;
+const shortestSlice = 1 << 13;
 const longestSlice = 1 << 16;
 
 type RunFunction = (record: number, pageBase: number) => number;

@@ -34,9 +34,9 @@ const farthestPage = 100;
 const patience = 2048;
 const wasmPage = 0x10000;
 /** Times that an address must have been met before it is compiled, unless somebody says otherwise. */
-export const defaultHotAfter = 16;
+export const defaultHotAfter = 48;
 /** Looks at an address that regions are left for often count for this part of what is needed. */
-const exitWeight = 4;
+const exitWeight = 24;
 /** An address within a region is no good entry: it must be so many times as hot. */
 const coveredPatience = 8;
 /** A region may assume something else so often, before it assumes nothing. */

@@ -725,7 +725,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   ne(a: Value, b: Value): Value { return this.#do('i32.ne', a, b); }
   lessUnsigned(a: Value, b: Value): Value { return this.#do('i32.lt_u', a, b); }
   isZero(a: Value): Value {
-    return a.origin?.name === 'i32.sub' ? this.#f.do('i32.eq', ...a.origin.args) : this.#f.do('i32.eqz', a);
+    return a.operator === 'i32.sub' ? this.#f.do('i32.eq', ...a.args) : this.#f.do('i32.eqz', a);
   }
 
   lessSigned(a: Value, b: Value): Value { return this.#signOfSubtraction(a, b) ?? this.#do('i32.lt_s', a, b); }
@@ -733,8 +733,8 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   /** SF != OF right after a 32-bit subtraction is one signed comparison of its operands. */
   #signOfSubtraction(a: Value, b: Value): Value | undefined {
     const { zero, addend, sum } = this.#flags;
-    if (!zero || !addend || !sum || b.constant !== 0 || a.origin?.name !== 'i32.xor') return undefined;
-    if (zero.origin?.name !== 'i32.sub' || zero.origin.args[0] !== sum || zero.origin.args[1] !== addend || a.origin.args[0] !== zero) return undefined;
+    if (!zero || !addend || !sum || b.constant !== 0 || a.operator !== 'i32.xor') return undefined;
+    if (zero.operator !== 'i32.sub' || zero.args[0] !== sum || zero.args[1] !== addend || a.args[0] !== zero) return undefined;
     return this.#f.do('i32.lt_s', sum, addend);
   }
 

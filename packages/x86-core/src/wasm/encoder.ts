@@ -5,7 +5,7 @@
 
 /** A growing byte buffer. */
 export class ByteWriter {
-  #bytes = new Uint8Array(4096);
+  #bytes = new Uint8Array(256);
   length = 0;
 
   byte(value: number): void {

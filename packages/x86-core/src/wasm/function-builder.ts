@@ -12,14 +12,62 @@ import {
 /** A value of the function being written. Belongs to the part of it (see when()) that it was made in, and parts within. */
 export interface Value {
   readonly type: WasmType;
-  /** What do() made it from, for those who look for patterns. */
-  readonly origin?: { readonly name: OperatorName; readonly args: readonly Value[] };
+  /** What do() made it with and from, for those who look for patterns. */
+  readonly operator: OperatorName | undefined;
+  readonly args: readonly Value[];
   /** Of i32 constants. */
-  readonly constant?: number;
-  readonly compute: (out: Writer) => void;
-  uses: number;
-  local: number;
+  readonly constant: number | undefined;
 }
+
+/**
+ * A Value on its way. Tens of thousands of these are made for a region, so there is one shape of them: an opcode for what do()
+ * makes and for i32 constants, a function for all else.
+ */
+class Node implements Value {
+  readonly type: WasmType;
+  readonly args: readonly Node[];
+  readonly operator: OperatorName | undefined;
+  readonly code: number;
+  readonly emit: ((out: Writer) => void) | undefined;
+  readonly constant: number | undefined;
+  /** Computed where it is used, if that is one place only. Others are computed where they stand. */
+  readonly late: boolean;
+  uses = 0;
+  local = -1;
+
+  constructor(
+    type: WasmType, args: readonly Value[], late: boolean, code: number, emit?: (out: Writer) => void, operator_?: OperatorName, constant?: number,
+  ) {
+    this.type = type;
+    this.args = args as readonly Node[];
+    this.late = late;
+    this.code = code;
+    this.emit = emit;
+    this.operator = operator_;
+    this.constant = constant;
+    for (const argument of this.args) argument.uses++;
+  }
+
+  compute(out: Writer): void {
+    const { args } = this;
+    for (let i = 0; i < args.length; i++) out.push(args[i]!);
+    if (this.emit !== undefined) this.emit(out);
+    else if (this.constant !== undefined) {
+      out.code.byte(Op.i32Const);
+      out.code.signed(this.constant);
+    } else out.opcode(this.code);
+  }
+
+  /** Its place has come: it gets its local, if it deserves one. */
+  settle(out: Writer): void {
+    if (this.uses === 0 || (this.late && this.uses === 1)) return;
+    this.compute(out);
+    this.local = out.local(this.type);
+    out.indexed(Op.localSet, this.local);
+  }
+}
+
+const none: readonly Value[] = [];
 
 /** A value that changes. */
 export interface Variable {
@@ -28,7 +76,15 @@ export interface Variable {
   set(value: Value): void;
 }
 
-type Statement = (out: Writer) => void;
+/** A value with a place, or something that is done. */
+type Statement = Node | ((out: Writer) => void);
+
+function write(statements: readonly Statement[], out: Writer): void {
+  for (const statement of statements) {
+    if (typeof statement === 'function') statement(out);
+    else statement.settle(out);
+  }
+}
 
 /** Code and locals on their way. */
 class Writer {
@@ -79,8 +135,9 @@ class Writer {
 
   /** Leave a value on the stack. */
   push(value: Value): void {
-    if (value.local >= 0) this.indexed(Op.localGet, value.local);
-    else value.compute(this);
+    const node = value as Node;
+    if (node.local >= 0) this.indexed(Op.localGet, node.local);
+    else node.compute(this);
   }
 
   /** Opcode, no alignment promised, and a constant offset. */
@@ -107,7 +164,7 @@ export class FunctionBuilder {
   /** The function's code. */
   finish(name: string): FunctionBody {
     const out = new Writer(this.#parameters.length);
-    for (const statement of this.#list) statement(out);
+    write(this.#list, out);
     // every way out is a leave()
     out.code.byte(Op.unreachable);
     const types = (list: readonly WasmType[]): number[] => list.map((type) => ValueType[type]);
@@ -117,36 +174,24 @@ export class FunctionBuilder {
   // ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   parameter(index: number): Value {
-    return { type: this.#parameters[index]!, compute: () => undefined, uses: 0, local: index };
+    const node = new Node(this.#parameters[index]!, none, false, 0);
+    node.local = index;
+    return node;
   }
 
-  /** A value computed where it is used, if that is one place only; `late` false: computed here. */
-  #value(type: WasmType, args: readonly Value[], emit: (out: Writer) => void, late = true, origin?: Value['origin']): Value {
-    for (const argument of args) argument.uses++;
-    const compute = (out: Writer): void => {
-      for (const argument of args) out.push(argument);
-      emit(out);
-    };
-    const value: Value = { type, compute, uses: 0, local: -1, ...(origin && { origin }) };
-    this.#list.push((out) => {
-      if (value.uses === 0 || (late && value.uses === 1)) return;
-      compute(out);
-      value.local = out.local(type);
-      out.indexed(Op.localSet, value.local);
-    });
-    return value;
+  /** A value that is written by a function; `late` false: computed here. */
+  #value(type: WasmType, args: readonly Value[], emit: (out: Writer) => void, late = true): Value {
+    const node = new Node(type, args, late, 0, emit);
+    this.#list.push(node);
+    return node;
   }
 
-  #constant(type: WasmType, compute: (out: Writer) => void): Value {
-    return { type, compute, uses: 0, local: -1 };
+  #constant(type: WasmType, emit: (out: Writer) => void): Value {
+    return new Node(type, none, true, 0, emit);
   }
 
   i32(value: number): Value {
-    const compute = (out: Writer): void => {
-      out.code.byte(Op.i32Const);
-      out.code.signed(value);
-    };
-    return { type: 'i32', compute, constant: value | 0, uses: 0, local: -1 };
+    return new Node('i32', none, true, 0, undefined, undefined, value | 0);
   }
 
   /** A constant that is asked for when all has been built. */
@@ -194,7 +239,9 @@ export class FunctionBuilder {
   /** Apply a pure operator. */
   do(name: OperatorName, ...args: readonly Value[]): Value {
     const { code, type } = operator(name);
-    return this.#value(type, args, (out) => out.opcode(code), true, { name, args });
+    const node = new Node(type, args, true, code, undefined, name);
+    this.#list.push(node);
+    return node;
   }
 
   lane(name: keyof typeof laneOperators, lane: number, ...args: readonly Value[]): Value {
@@ -233,7 +280,7 @@ export class FunctionBuilder {
   }
 
   #action(args: readonly Value[], emit: (out: Writer) => void): void {
-    for (const argument of args) argument.uses++;
+    for (const argument of args) (argument as Node).uses++;
     this.#list.push((out) => {
       for (const argument of args) out.push(argument);
       emit(out);
@@ -277,7 +324,7 @@ export class FunctionBuilder {
   /** Run a part only when the condition is not 0. */
   when(condition: Value, then: () => void, otherwise?: () => void): void {
     if (condition.constant !== undefined) return condition.constant !== 0 ? then() : otherwise?.();
-    condition.uses++;
+    (condition as Node).uses++;
     const outer = this.#list;
     const part = (body: (() => void) | undefined): Statement[] => {
       this.#list = [];
@@ -290,10 +337,10 @@ export class FunctionBuilder {
       out.push(condition);
       out.code.bytes([Op.if, noResult]);
       out.level++;
-      for (const statement of yes) statement(out);
+      write(yes, out);
       if (no.length > 0) {
         out.code.byte(Op.else);
-        for (const statement of no) statement(out);
+        write(no, out);
       }
       out.level--;
       out.code.byte(Op.end);
@@ -307,7 +354,7 @@ export class FunctionBuilder {
   block(types: readonly WasmType[], body: (exit: (...values: Value[]) => void) => void): Value[] {
     const outer = this.#list;
     this.#list = [];
-    const values = types.map((type): Value => ({ type, compute: () => undefined, uses: 1, local: -1 }));
+    const values = types.map((type) => new Node(type, none, false, 0));
     let level = 0;
     body((...results) => {
       this.#action(results, (out) => {
@@ -321,7 +368,7 @@ export class FunctionBuilder {
       for (const value of values) value.local = out.local(value.type);
       level = out.level++;
       out.code.bytes([Op.block, noResult]);
-      for (const statement of inside) statement(out);
+      write(inside, out);
       out.level--;
       out.code.byte(Op.end);
     });
@@ -339,7 +386,7 @@ export class FunctionBuilder {
     outer.push((out) => {
       level = out.level++;
       out.code.bytes([Op.loop, noResult]);
-      for (const statement of inside) statement(out);
+      write(inside, out);
       out.level--;
       out.code.byte(Op.end);
     });
@@ -360,7 +407,7 @@ export class FunctionBuilder {
     const inside = this.#list;
     this.#list = outer;
     outer.push((out) => {
-      if (needed()) for (const statement of inside) statement(out);
+      if (needed()) write(inside, out);
     });
   }
 
@@ -384,7 +431,7 @@ export class FunctionBuilder {
       body();
       const inside = this.#list;
       this.#list = outer;
-      for (const statement of inside) statement(out);
+      write(inside, out);
     });
   }
 
