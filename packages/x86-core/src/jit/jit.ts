@@ -362,4 +362,3 @@ function loopAround(blocks: readonly Block[]): number | undefined {
   }
   return header === entry ? undefined : header;
 }
-
