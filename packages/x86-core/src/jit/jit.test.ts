@@ -5,7 +5,7 @@
 import { AssemblyState } from '@defasm/core';
 import { describe, expect, it } from 'vitest';
 import { type EngineName, ExitReason, Machine, Register, SegmentRegister } from '../index.js';
-import { Access, Cr0 } from '../state.js';
+import { Access, Cr0, Cr4 } from '../state.js';
 import { emitStructured } from './structure.js';
 
 const codeAt = 0x1000;
@@ -67,6 +67,88 @@ describe('regions', () => {
     const places = [1, 20, 30, 40].map((value) => codeAt + Buffer.from(assemble(source)).indexOf(Uint8Array.of(0x83, 0xc3, value)));
     const { cpu } = compare(source, 40, ({ physical }) => places.forEach((place, i) => physical.write32(0x3_0000 + 4 * i, place)));
     expect(cpu.statistics.regions.compiled).toBeGreaterThan(0);
+  });
+
+  it('call routines that are too long to be taken in, and each other deeper than they may', () => {
+    const long = (name: string, number: number): string => `${name}: ${`add $${number}, %eax\nrol $3, %eax\n`.repeat(50)}ret\n`;
+    compare(`again: call first\ncall second\ncall first\nmov $300, %ecx\ncall deep\njmp again
+      ${long('first', 3)}${long('second', 5)}
+      deep: dec %ecx\njz up\nadd %ecx, %ebx\n${'xor %eax, %ebx\nrol $1, %ebx\n'.repeat(40)}call deep\ninc %edx\nup: ret`);
+  });
+
+  it('guess where indirect calls and jumps go, when these are few, and find others', () => {
+    for (const targets of [2, 5, 40]) {
+      const marker = (i: number): number => 0x0101_0100 + i;
+      const routines = Array.from({ length: targets }, (_, i) => `add $${marker(i)}, %ebx\nrol $${1 + (i % 30)}, %ebx\nret\n`);
+      const source = `again: inc %esi\ncmp $${targets}, %esi\njb inside\nxor %esi, %esi
+        inside: mov 0x30000(,%esi,4), %eax\ncall *%eax\nadd %ebx, %edx\ntest $7, %edx\njnz again\nmov 0x30000, %ecx\ncall *%ecx\njmp again\n${routines.join('')}`;
+      const bytes = Buffer.from(assemble(source));
+      const { cpu } = compare(source, 30, ({ physical }) => {
+        for (let i = 0; i < targets; i++) {
+          const addition = Buffer.alloc(6);
+          addition.writeUInt16LE(0xc381);
+          addition.writeUInt32LE(marker(i), 2);
+          physical.write32(0x3_0000 + 4 * i, codeAt + bytes.indexOf(addition));
+        }
+      });
+      expect(cpu.statistics.regions.compiled).toBeGreaterThan(0);
+    }
+  });
+
+  it('end like the interpreter when an indirect jump goes where no memory is', () => {
+    const source = `again: inc %ecx\nmov $${codeAt}, %eax\ncmp $3000000, %ecx\njb on\nmov $-1, %eax\non: jmp *%eax`;
+    const [jit, interpreter] = [machineWith(source), machineWith(source, 'interpreter')];
+    for (const { cpu } of [jit, interpreter]) {
+      let { reason } = cpu.run(budget);
+      for (let i = 0; i < 100 && reason === ExitReason.budget; i++) ({ reason } = cpu.run(budget));
+      expect(reason).toBe(ExitReason.shutdown);
+    }
+    expect(jit.cpu.statistics.regions.compiled).toBeGreaterThan(0);
+    expect([jit.cpu.retired, ...jit.cpu.regs]).toEqual([interpreter.cpu.retired, ...interpreter.cpu.regs]);
+  });
+
+  it('keep the x87 in locals, wherever its stack is, whatever its control word says', () => {
+    const program = `fninit\nfld1\nfldl 0x20010\nagain: fldl 0x20000\nfmul %st(1), %st\nfadd %st(2), %st\nfstpl 0x20020\nfld %st(0)\nfaddl 0x20020\nfstp %st(1)
+      fldl 0x20018\nfmulp %st, %st(1)\ninc %ecx\ntest $0xfff, %ecx\njnz again\nffree %st(5)\nfincstp\nfld1\nfxch\nfstp %st(2)\nfnstsw %ax\nmov %eax, %edx
+      xorw $0xc00, 0x20030\nfldcw 0x20030\njmp again`;
+    const { cpu } = compare(program, 30, ({ physical }) => {
+      const doubles = new Float64Array([1.1, 0, 0.3, 0.9, 0]);
+      physical.write(0x2_0000, new Uint8Array(doubles.buffer));
+      physical.write16(0x2_0030, 0x37f);
+    });
+    expect(cpu.statistics.regions.compiled).toBeGreaterThan(0);
+  });
+
+  it('compute in SSE2, before and after the first result that is not exact', () => {
+    compare(`movsd 0x20000, %xmm0\nagain: movsd 0x20008, %xmm1\naddsd %xmm1, %xmm0\nmovapd %xmm0, %xmm2\nmulsd 0x20010, %xmm2\nmovsd %xmm2, 0x20020
+      inc %ecx\ntest $0x1ffff, %ecx\njnz again\nmovsd 0x20018, %xmm1\naddsd %xmm1, %xmm0\nstmxcsr 0x20030\nxor 0x20030, %edx\njmp again`, 40, ({ cpu, physical }) => {
+      cpu.cr4 = Cr4.osfxsr;
+      physical.write(0x2_0000, new Uint8Array(new Float64Array([1, 2, 4, 0.1]).buffer));
+    });
+  });
+
+  it('translate accesses near each other one by one where the pages below them are not neighbours', () => {
+    const machines = [machineWith('', 'jit'), machineWith('', 'interpreter')] as const;
+    // a frame of 64 bytes across two pages that change places every so often
+    const code = assemble(`again: mov %ecx, -8(%ebp)\nmov -8(%ebp), %eax\nadd %eax, 24(%ebp)\nmov 24(%ebp), %edx\nrol $3, %edx\nmov %edx, -16(%ebp)\nadd -16(%ebp), %ebx\ninc %ecx\njmp again`);
+    for (const { cpu, physical } of machines) {
+      physical.write(codeAt, code);
+      for (let page = 0; page < 64; page++) physical.write32(0x5000 + 4 * page, (page << 12) | 7);
+      physical.write32(0x4000, 0x5007);
+      physical.write32(0x5000 + 4 * 0x21, (0x30 << 12) | 7);
+      physical.write32(0x5000 + 4 * 0x22, (0x2f << 12) | 7);
+      cpu.cr3 = 0x4000;
+      cpu.cr0 = Cr0.pe | Cr0.et | Cr0.pg;
+      cpu.regs[Register.ebp] = 0x2_2000;
+    }
+    const [jit, interpreter] = machines;
+    for (let i = 0; i < 60; i++) {
+      for (const { cpu } of machines) expect(cpu.run(budget).reason).toBe(ExitReason.budget);
+      expect([...jit.cpu.regs]).toEqual([...interpreter.cpu.regs]);
+    }
+    expect(Buffer.compare(jit.physical.bytes, interpreter.physical.bytes)).toBe(0);
+    // made with a window, made anew without
+    expect(jit.cpu.statistics.regions.dropped).toBeGreaterThan(0);
   });
 
   it('leave for what they do not have, and come back', () => {
