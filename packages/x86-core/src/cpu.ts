@@ -11,8 +11,10 @@ import { X86Error } from './error.js';
 import { type Exit, ExitReason } from './exit.js';
 import { CpuFault } from './fault.js';
 import { readEflags, writeEflags } from './flags.js';
-import { InterpreterEngine } from './interpreter/engine.js';
-import { defaultHotAfter, type JitStatistics } from './jit/jit.js';
+import { type InstructionCounts, InterpreterEngine } from './interpreter/engine.js';
+import { type JitStatistics, noRegions } from './jit/jit.js';
+import { type JitOptions, settingsOf } from './jit/options.js';
+import { RecordingProcessor } from './jit/recorder.js';
 import { deliverExternal } from './interrupt.js';
 import { accessBits, checkCr0, checkCr4, checkEflags, checkRange, checkSegment, checkSegmentRegister, checkWord, hex, levelOf, type SegmentCache } from './possible.js';
 import { Processor, type ProcessorOptions } from './processor.js';
@@ -34,14 +36,12 @@ export interface EngineStatistics {
   evictions: number;
   /** Bytes of decoded code. */
   codeBytes: number;
-  /** Instructions that generated code handed to the reference engine. */
-  stepped: number;
-  /** Regions compiled, how many of them have gone, their size and what they have cost. */
+  /** Who has executed how many instructions. */
+  instructions: InstructionCounts;
   regions: JitStatistics;
 }
 
 const SEGMENTS = State.segments >> 2;
-const noRegions: JitStatistics = { compiled: 0, dropped: 0, bytes: 0, milliseconds: 0 };
 const highestSelector = 0xffff;
 const highestVector = 0xff;
 /** Limit registers of descriptor tables have 16 bits. */
@@ -73,14 +73,15 @@ export class Cpu {
   readonly #engine: Engine;
   readonly #i32: Int32Array;
 
-  constructor(memory: WebAssembly.Memory, options: ProcessorOptions & { engine?: EngineName; hotAfter?: number }) {
-    const processor = new Processor(memory, options);
+  constructor(memory: WebAssembly.Memory, options: ProcessorOptions & { engine?: EngineName; jit?: JitOptions }) {
+    const wanted = options.engine ?? 'auto';
+    const generated = wanted !== 'reference' && (wanted !== 'auto' || canCompile());
+    const settings = generated && wanted !== 'interpreter' ? settingsOf(options.jit) : undefined;
+    const processor = settings?.lockstep ? new RecordingProcessor(memory, options) : new Processor(memory, options);
     this.processor = processor;
     this.#i32 = processor.i32;
     this.regs = processor.i32.subarray(State.gpr >> 2, (State.gpr >> 2) + 8);
-    const wanted = options.engine ?? 'auto';
-    const generated = wanted === 'interpreter' || wanted === 'jit' || (wanted === 'auto' && canCompile());
-    this.#engine = generated ? new InterpreterEngine(processor, wanted === 'interpreter' ? undefined : options.hotAfter ?? defaultHotAfter) : new SteppingEngine(processor);
+    this.#engine = generated ? new InterpreterEngine(processor, settings) : new SteppingEngine(processor);
     this.reset();
   }
 
@@ -313,8 +314,8 @@ export class Cpu {
   get statistics(): EngineStatistics {
     const engine = this.#engine;
     if (!(engine instanceof InterpreterEngine))
-      return { engine: 'reference', decoded: 0, invalidations: 0, evictions: 0, codeBytes: 0, stepped: this.retired, regions: noRegions };
-    return { engine: engine.jit ? 'jit' : 'interpreter', ...engine.code.stats, codeBytes: engine.code.used, stepped: engine.stepped, regions: engine.jit ? { ...engine.jit.stats } : noRegions };
+      return { engine: 'reference', decoded: 0, invalidations: 0, evictions: 0, codeBytes: 0, instructions: { regions: 0, interpreter: 0, reference: this.retired }, regions: noRegions };
+    return { engine: engine.jit ? 'jit' : 'interpreter', ...engine.code.stats, codeBytes: engine.code.used, instructions: engine.instructions, regions: engine.jit?.statistics ?? noRegions };
   }
 
   /** Stack pointer, unsigned; a convenience for owners that walk stacks. */

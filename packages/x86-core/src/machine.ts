@@ -3,6 +3,7 @@
  */
 import { Cpu, type EngineName } from './cpu.js';
 import { X86Error } from './error.js';
+import type { JitOptions } from './jit/options.js';
 import { checkOptions } from './options.js';
 import { hex } from './possible.js';
 import type { Processor, ProcessorOptions } from './processor.js';
@@ -14,8 +15,8 @@ const wasmPage = 0x10000;
 export interface MachineOptions extends ProcessorOptions {
   /** 'auto' by default. */
   engine?: EngineName;
-  /** With engine 'jit': how often a slice of execution must end at an address before that becomes the entry of a region. */
-  hotAfter?: number;
+  /** What the JIT may do, and must not: engines 'jit' and 'auto'. */
+  jit?: JitOptions;
 }
 
 /**

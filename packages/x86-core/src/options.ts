@@ -7,6 +7,7 @@
 import type { DeviceRange, PortBus } from './bus.js';
 import { type CpuidModel, Feature } from './cpuid.js';
 import { X86Error } from './error.js';
+import { checkJitOptions } from './jit/options.js';
 import { hex } from './possible.js';
 import type { ProcessorOptions } from './processor.js';
 import { Layout } from './state.js';
@@ -72,11 +73,12 @@ function checkPorts(ports: PortBus): void {
 }
 
 /** Throws X86Error for options that no machine can be built from. */
-export function checkOptions(options: ProcessorOptions & { readonly engine?: unknown }): void {
-  const { physicalBytes, exitSelector, ports, devices, cpuid, undefinedResults, timestampCounter, engine } = options;
+export function checkOptions(options: ProcessorOptions & { readonly engine?: unknown; readonly jit?: unknown }): void {
+  const { physicalBytes, exitSelector, ports, devices, cpuid, undefinedResults, timestampCounter, engine, jit } = options;
   if (!Number.isInteger(physicalBytes) || physicalBytes <= 0 || physicalBytes % pageSize !== 0 || physicalBytes > mostBytes)
     wrong(`physicalBytes is ${physicalBytes}: a positive multiple of ${pageSize}, up to ${mostBytes}, is wanted`);
   if (!engines.includes(engine)) wrong(`engine is ${String(engine)}: 'reference', 'interpreter', 'jit' or 'auto' is wanted`);
+  if (jit !== undefined) checkJitOptions(jit);
   if (!makers.includes(undefinedResults)) wrong(`undefinedResults is 'intel' or 'amd', not ${String(undefinedResults)}`);
   if (exitSelector !== undefined && exitSelector !== noSelector && (!Number.isInteger(exitSelector) || exitSelector < 0 || exitSelector > highestSelector || (exitSelector & rplMask) !== 0))
     wrong(`exitSelector is ${hex(exitSelector)}: a selector of 16 bits is wanted, its privilege level (bits 0 and 1) left 0, or none`);

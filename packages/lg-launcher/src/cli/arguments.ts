@@ -3,8 +3,9 @@
  * people and scripts who know it.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { defaultJitOptions, type JitOptions } from '@lguest/x86-core';
 import { checkMemory, type CpuName, cpuNames, DEFAULT_MEMORY, MAX_MEMORY, MIN_MEMORY } from '../vm/options.js';
-import { type BlockRequest, parseBlock, parseMemory, type RunRequest } from './request.js';
+import { type BlockRequest, parseBlock, parseJit, parseMemory, type RunRequest } from './request.js';
 
 /** What came out of a command line: something to run, or something that was said and a status. */
 export type Parsed =
@@ -118,6 +119,8 @@ interface RunOptions extends LegacyOptions {
   memory: string;
   cpu: CpuName;
   engine: RunRequest['engine'];
+  jit?: JitOptions;
+  lockstep?: boolean;
   directTraps: boolean;
   stats?: string;
   trace?: string;
@@ -128,7 +131,7 @@ interface RunOptions extends LegacyOptions {
 
 const defaults: RunRequest = {
   kernel: undefined, kernelArguments: [], memory: DEFAULT_MEMORY, initrd: undefined, blocks: [], rng: false,
-  cpu: 'default', engine: 'auto', directTraps: true, stats: undefined, trace: undefined, expect: undefined, timeout: undefined,
+  cpu: 'default', engine: 'auto', jit: undefined, directTraps: true, stats: undefined, trace: undefined, expect: undefined, timeout: undefined,
   virtualTime: false, verbose: false,
 };
 
@@ -145,6 +148,8 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     .addOption(new Option('--cpu <model>', 'what CPUID says, and which instructions there are').choices(cpuNames).default('default'))
     .optionsGroup('How it runs:')
     .addOption(new Option('--engine <engine>', 'how instructions are executed').choices(['reference', 'interpreter', 'jit', 'auto']).default('auto'))
+    .option('--jit <option=value,...>', `what the JIT may do: ${jitOptionNames}`, jitOptions)
+    .option('--lockstep', 'compare every region of the JIT with the reference engine (slow)')
     .option('--no-direct-traps', 'send system calls through the Host (to measure what that costs)')
     .option('--virtual-time', 'time passes with instructions; piped input is read first: the same input gives the same run')
     .optionsGroup('When it ends:')
@@ -165,6 +170,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     done({
       kernel, kernelArguments, memory: memorySize(command, options.memory), initrd: options.initrd ?? parent?.initrd,
       blocks: [...(parent?.block ?? []), ...(options.block ?? [])], rng: options.rng ?? parent?.rng ?? false, cpu: options.cpu, engine: options.engine,
+      jit: options.lockstep ? { ...options.jit, lockstep: true } : options.jit,
       directTraps: options.directTraps, stats: options.stats, trace: options.trace, expect: options.expect,
       timeout: options.timeout, virtualTime: options.virtualTime ?? false, verbose: options.verbose ?? parent?.verbose ?? false,
     });
@@ -174,6 +180,18 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
 
 function collectBlock(text: string, before: BlockRequest[] = []): BlockRequest[] {
   return [...before, parseBlock(text)];
+}
+
+/** As in "hotAfter=16, windows=on". */
+const jitOptionNames = Object.entries(defaultJitOptions).filter(([name]) => name !== 'lockstep')
+  .map(([name, value]) => `${name}=${typeof value === 'boolean' ? 'on' : value}`).join(', ');
+
+function jitOptions(text: string, before: JitOptions = {}): JitOptions {
+  try {
+    return { ...before, ...parseJit(text) };
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
 }
 
 function positiveNumber(text: string): number {

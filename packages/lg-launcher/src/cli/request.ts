@@ -1,6 +1,7 @@
 /*
  * What the user asked for, after the command line was understood: the hand-off from cli/arguments.ts to cli/run.ts.
  */
+import { checkJitOptions, defaultJitOptions, type JitOptions } from '@lguest/x86-core';
 import type { FileDiskMode } from '../node/file-disk.js';
 import type { CpuName } from '../vm/options.js';
 
@@ -22,6 +23,8 @@ export interface RunRequest {
   readonly rng: boolean;
   readonly cpu: CpuName;
   readonly engine: 'reference' | 'interpreter' | 'jit' | 'auto';
+  /** What --jit and --lockstep say. */
+  readonly jit: JitOptions | undefined;
   readonly directTraps: boolean;
   /** A file, or "-" for stderr. */
   readonly stats: string | undefined;
@@ -48,4 +51,22 @@ export function parseBlock(text: string): BlockRequest {
   const match = /^(.+),(ro|overlay)$/s.exec(text);
   if (match === null) return { path: text, mode: 'read-write' };
   return { path: match[1]!, mode: match[2] === 'ro' ? 'read-only' : 'overlay' };
+}
+
+const switches: Readonly<Record<string, boolean>> = { on: true, off: false };
+
+/**
+ * The JIT's options in "windows=off,maxRegions=100".
+ * @throws Error with a sentence when one does not exist, or cannot have such a value.
+ */
+export function parseJit(text: string): JitOptions {
+  const options: Record<string, unknown> = {};
+  for (const part of text.split(',')) {
+    const [name = '', value = ''] = part.split('=', 2);
+    const isSwitch = typeof defaultJitOptions[name as keyof JitOptions] === 'boolean';
+    if (isSwitch && !(value in switches)) throw new Error(`${name} is on or off, not ${JSON.stringify(value)}`);
+    options[name] = isSwitch ? switches[value] : Number(value);
+  }
+  checkJitOptions(options);
+  return options;
 }

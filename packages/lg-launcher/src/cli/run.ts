@@ -84,6 +84,7 @@ function bootOptions(
     rng: request.rng,
     cpu: request.cpu,
     engine: request.engine,
+    ...(request.jit === undefined ? {} : { jit: request.jit }),
     directTraps: request.directTraps,
     virtualTime: request.virtualTime,
     sleeper: createSleeper(),

@@ -75,6 +75,7 @@ function buildMachine(blueprint: Blueprint, guestPages: number): ReturnType<type
       guestPages,
       cpuid: cpuModel(options.cpu ?? 'default'),
       ...(options.engine === undefined ? {} : { engine: options.engine }),
+      ...(options.jit === undefined ? {} : { jit: options.jit }),
       timestampCounter: time.timestampCounter,
     });
   } catch (error) {

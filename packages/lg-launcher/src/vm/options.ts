@@ -3,7 +3,7 @@
  */
 import type { Sleeper } from '@lguest/hrtimer';
 import type { TraceEvent } from '@lguest/lg-host';
-import { type CpuidModel, cpuidModels } from '@lguest/x86-core';
+import { type CpuidModel, cpuidModels, type JitOptions } from '@lguest/x86-core';
 import type { Disk } from '../devices/block.js';
 import type { RandomSource } from '../devices/rng.js';
 import { LauncherError } from '../error.js';
@@ -36,6 +36,8 @@ export interface BootOptions {
   readonly cpu?: CpuName;
   /** The CPU engine. Default 'auto'. */
   readonly engine?: 'reference' | 'interpreter' | 'jit' | 'auto';
+  /** What the JIT may do, and must not. */
+  readonly jit?: JitOptions;
   /** False sends system calls through the Host, to measure what that costs. */
   readonly directTraps?: boolean;
   /** Time made of the Guest's work instead of the wall clock. */

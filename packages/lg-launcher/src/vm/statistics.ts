@@ -36,7 +36,7 @@ export function takeStatistics(
 ): VmStatistics {
   const { lguest, bus, kernel } = computer;
   const virtual = blueprint.stopwatch === undefined;
-  const { regions: { milliseconds, ...regions }, ...cpu } = lguest.cpu.statistics;
+  const { regions: { milliseconds, longestMilliseconds, ...regions }, ...cpu } = lguest.cpu.statistics;
   return {
     kernel: { name: blueprint.images.kernelName, format: kernel.format },
     memory: blueprint.ramBytes,
@@ -47,7 +47,7 @@ export function takeStatistics(
     ...(virtual ? { clock: String(blueprint.time.clock.now()) } : { wallMilliseconds: performance.now() - startedAt }),
     host: lguest.counters.snapshot(),
     shadow: { ...lguest.mmu.stats },
-    cpu: virtual ? { ...cpu, regions } : { ...cpu, regions: { ...regions, milliseconds } },
+    cpu: virtual ? { ...cpu, regions } : { ...cpu, regions: { ...regions, milliseconds, longestMilliseconds } },
     devices: Object.fromEntries(bus.devices.map(({ name, device }) => [name, { ...device.statistics }])),
   };
 }

@@ -27,7 +27,7 @@ function run(engine: EngineName, source: string, routine = ''): { state: { page:
   cpu.eip = at;
   cpu.regs[Register.esp] = at + 0x800;
   expect(cpu.run(1_000_000).reason).toBe(ExitReason.halt);
-  return { state: { page: physical.bytes.slice(at, at + 0x1000), registers: [...cpu.regs] }, stepped: cpu.statistics.stepped };
+  return { state: { page: physical.bytes.slice(at, at + 0x1000), registers: [...cpu.regs] }, stepped: cpu.statistics.instructions.reference };
 }
 
 const routineAt = 0x200;

@@ -14,8 +14,11 @@ import type { UndefinedResults } from '../undefined-results.js';
 import { generateBesideCode } from './beside-code.js';
 import { CodeCache, type DecodeRun } from './code-cache.js';
 import { Jit } from '../jit/jit.js';
+import { Lockstep } from '../jit/lockstep.js';
+import type { JitSettings } from '../jit/options.js';
+import { RecordingProcessor } from '../jit/recorder.js';
 import { tableSize, type Unit } from '../operations/operation.js';
-import { generateInterpreter, type GeneratedInterpreter, Handler, regionRecordShift, Status } from './generate.js';
+import { deepestCalls, exitsPerLook, generateInterpreter, type GeneratedInterpreter, Handler, regionRecordShift, Status } from './generate.js';
 import { unpackInterpreter } from './packed.js';
 import { readyMade } from './ready-made.js';
 import { Field, recordSize } from './record.js';
@@ -70,6 +73,13 @@ function besideModule(generated: GeneratedInterpreter, undefinedResults: Undefin
 /** Writes to pages with code that miss before they get handlers of their own. */
 const manyCodeWrites = 32;
 
+/** Instructions that each engine has executed; exceptions delivered into the guest count with the interpreter's. */
+export interface InstructionCounts {
+  regions: number;
+  interpreter: number;
+  reference: number;
+}
+
 /** Runs decoded records in generated WebAssembly. */
 export class InterpreterEngine implements Engine {
   readonly code: CodeCache;
@@ -94,11 +104,12 @@ export class InterpreterEngine implements Engine {
   #missCode = -1;
   #missLinear = 0;
   #codeWrites = 0;
-  /** Instructions the reference engine executed for us; for statistics. */
-  stepped = 0;
+  /** Instructions that all together have executed, and the reference engine among them; for statistics. */
+  #executed = 0;
+  #stepped = 0;
 
-  /** @param hotAfter undefined for the interpreter alone; see Jit */
-  constructor(cpu: Processor, hotAfter?: number) {
+  /** @param settings the JIT's; undefined for the interpreter alone */
+  constructor(cpu: Processor, settings?: JitSettings) {
     const { generated, module } = moduleFor(cpu.undefinedResults);
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
@@ -117,7 +128,8 @@ export class InterpreterEngine implements Engine {
     });
     this.#run = instance.exports['run'] as RunFunction;
     this.code.attach(instance.exports['decodeRun'] as DecodeRun);
-    this.jit = hotAfter === undefined ? undefined : new Jit(cpu, this.code, this.#operations, (unit) => this.#install(unit), hotAfter);
+    this.jit = settings && new Jit(cpu, this.code, this.#operations, (unit) => this.#install(unit), settings);
+    if (cpu instanceof RecordingProcessor) this.jit!.lockstep = new Lockstep(cpu, this.#stepper.reference);
     cpu.onCodeWrite = (physical, length) => {
       if (this.code.written(physical, length)) cpu.i32[ATTENTION] = 1;
     };
@@ -141,10 +153,20 @@ export class InterpreterEngine implements Engine {
   run(): void {
     const { i32 } = this.#cpu;
     const stepper = this.#stepper;
+    const budget = i32[BUDGET]!;
     stepper.begin();
     if (this.jit === undefined) this.#runSlice();
+    else if (this.jit.lockstep) this.#runInLockstep(this.jit, this.jit.lockstep);
     else this.#runSlices(this.jit);
     stepper.account(i32[BUDGET]!);
+    this.#executed += budget - i32[BUDGET]!;
+  }
+
+  /** Who has executed how many instructions. */
+  get instructions(): InstructionCounts {
+    const { u32 } = this.#cpu;
+    const regions = u32[IN_REGIONS]! + u32[IN_REGIONS + 1]! * 2 ** 32;
+    return { regions, interpreter: this.#executed - regions - this.#stepped, reference: this.#stepped };
   }
 
   /** A slice after the other, with a look at where each one ends. The more regions have to do with it, the longer they are. */
@@ -180,39 +202,99 @@ export class InterpreterEngine implements Engine {
     i32[WANTED] = 0;
   }
 
+  /** Regions one at a time, each compared with the reference; and between them records, a straight piece at a time. */
+  #runInLockstep(jit: Jit, lockstep: Lockstep): void {
+    const cpu = this.#cpu;
+    const { i32 } = cpu;
+    const lookAfter = (left: number): number => Math.max(0, left - shortestSlice);
+    let [nextLook, exits] = [lookAfter(i32[BUDGET]!), 0];
+    while (i32[BUDGET]! > 0 && cpu.pendingExit < 0) {
+      i32[ATTENTION] = 0;
+      if (this.#isSpecial()) {
+        this.#stepOne();
+        continue;
+      }
+      const record = this.#recordHere();
+      if (record === undefined) continue;
+      this.#lastRun = i32[EIP]!;
+      const region = jit.regionOf(record);
+      const executed = region === undefined ? 0 : lockstep.check(region, deepestCalls);
+      this.#countInRegions(executed);
+      if (executed === 0) this.#runPiece(record);
+      else if (++exits % exitsPerLook === 0) jit.leftFor(i32[EIP]! >>> 0);
+      if (i32[BUDGET]! > nextLook || cpu.pendingExit >= 0) continue;
+      nextLook = lookAfter(i32[BUDGET]!);
+      if (!this.#isSpecial()) this.#look(jit);
+    }
+  }
+
+  /** As the generated code does. */
+  #countInRegions(count: number): void {
+    const { u32 } = this.#cpu;
+    const low = u32[IN_REGIONS]! + count;
+    u32[IN_REGIONS] = low;
+    if (low > 0xffff_ffff) u32[IN_REGIONS + 1]!++;
+  }
+
+  /** Execute records up to the next that may go elsewhere, none of them by a region. */
+  #runPiece(record: number): void {
+    const { i32, u16 } = this.#cpu;
+    const left = i32[BUDGET]!;
+    const count = Math.min(left, u16[(record + Field.remaining) >> 1]!);
+    this.#stepper.held = left - count;
+    i32[BUDGET] = count;
+    this.#runTail(record, i32[EIP]! & ~pageMask, count);
+    i32[BUDGET] = i32[BUDGET]! + this.#stepper.held;
+    this.#stepper.held = 0;
+  }
+
   #runSlice(jit?: Jit): void {
     const cpu = this.#cpu;
     const { i32 } = cpu;
-    const stepper = this.#stepper;
     this.#sliceOver = false;
     while (i32[BUDGET]! > 0 && cpu.pendingExit < 0 && !this.#sliceOver) {
       i32[ATTENTION] = 0;
-      if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) !== Mode.fast || this.#delicate()) stepper.step();
+      if (this.#isSpecial()) this.#stepOne();
       else if (this.#runRecords() === Status.hot) jit?.leftFor(i32[EIP]! >>> 0);
     }
   }
 
-  /** The next instruction is special whatever it is: behind a MOV SS or STI, or shielded by RF. */
+  /** The reference engine's turn, for one instruction. */
+  #stepOne(): void {
+    this.#stepped++;
+    this.#stepper.step();
+  }
+
+  /** The next instruction is the reference engine's whatever it is. */
+  #isSpecial(): boolean {
+    return (this.#cpu.i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) !== Mode.fast || this.#delicate();
+  }
+
+  /** It comes behind a MOV SS or STI, or is shielded by RF. */
   #delicate(): boolean {
     const { i32 } = this.#cpu;
     return (i32[State.shadow >> 2]! | (i32[State.eflags >> 2]! & Eflags.rf)) !== 0;
   }
 
-  /** @returns why the generated code came back, if it was called */
-  #runRecords(): number | undefined {
-    const { i32, u16 } = this.#cpu;
-    const eip = i32[EIP]!;
+  /** The record at EIP. Undefined when there is none: then an exception has been delivered, or the instruction executed. */
+  #recordHere(): number | undefined {
     let record = 0;
     try {
-      record = this.code.recordAt(eip >>> 0);
+      record = this.code.recordAt(this.#cpu.i32[EIP]! >>> 0);
     } catch (fault) {
       this.#stepper.fault(fault);
       return undefined;
     }
-    if (record === 0) {
-      this.#stepper.step();
-      return undefined;
-    }
+    if (record === 0) this.#stepOne();
+    return record || undefined;
+  }
+
+  /** @returns why the generated code came back, if it was called */
+  #runRecords(): number | undefined {
+    const { i32, u16 } = this.#cpu;
+    const record = this.#recordHere();
+    if (record === undefined) return undefined;
+    const eip = i32[EIP]!;
     const remaining = u16[(record + Field.remaining) >> 1]!;
     const left = i32[BUDGET]!;
     this.#lastRun = eip;
@@ -304,7 +386,7 @@ export class InterpreterEngine implements Engine {
       this.#pageFault();
       return 1;
     }
-    this.stepped++;
+    this.#stepped++;
     let length = 0;
     let follows = false;
     try {

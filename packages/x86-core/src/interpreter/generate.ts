@@ -45,12 +45,12 @@ export const Status = {
 } as const;
 
 /** How deep regions may call each other. */
-const deepestCalls = 64;
+export const deepestCalls = 64;
 /** Bytes of an entry of Layout.regionRecords, as a shift. */
 export const regionRecordShift = 6;
 /** Words at Layout.exitCounts, and how many exits it takes to be worth a look. Powers of two. */
 const exitCounters = 4096;
-const exitsPerLook = 128;
+export const exitsPerLook = 128;
 
 /** What generate() yields: the module's bytes and the numbers of its handlers. */
 export interface GeneratedInterpreter {

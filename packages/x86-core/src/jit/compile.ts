@@ -27,6 +27,8 @@ export interface CompileContext extends RegionContext {
   /** Address of a profile to be filled by the indirect call or jump at an offset, if it wants one. */
   readonly profileOf: (offset: number) => number | undefined;
   readonly tailCalls: boolean;
+  /** Calls of routines that are not part of the region come back to it. */
+  readonly calls: boolean;
   /** Place of a function that does nothing but return the EIP it is given. */
   readonly nowhere: number;
 }
@@ -34,20 +36,26 @@ export interface CompileContext extends RegionContext {
 const pageShift = 12;
 const pageNumberMask = 0xf_ffff;
 
+/** A module with a region, and the budget without which that does not begin. */
+export interface CompiledRegion {
+  readonly code: Uint8Array<ArrayBuffer>;
+  readonly needed: number;
+}
+
 /**
  * Compile a region. The function takes its entry's EIP and how deep regions may still call each other, and returns the EIP of the next
  * instruction. It may have executed none: then State.budget is what it was.
  */
-export function compileRegion(blocks: readonly Block[], context: CompileContext): Uint8Array<ArrayBuffer> {
+export function compileRegion(blocks: readonly Block[], context: CompileContext): CompiledRegion {
   let { assumptions } = context;
   for (;;) {
-    const { code, conflicts } = writeRegion(blocks, { ...context, assumptions });
-    if (conflicts.size === 0) return code;
+    const { conflicts, ...region } = writeRegion(blocks, { ...context, assumptions });
+    if (conflicts.size === 0) return region;
     assumptions = without(assumptions, conflicts);
   }
 }
 
-function writeRegion(blocks: readonly Block[], context: CompileContext): { code: Uint8Array<ArrayBuffer>; conflicts: ReadonlySet<number> } {
+function writeRegion(blocks: readonly Block[], context: CompileContext): CompiledRegion & { conflicts: ReadonlySet<number> } {
   const f = new OperationBuilder();
   const eip = f.parameter(0);
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
@@ -97,6 +105,7 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
           return next();
         case 'jump':
           if (!block.calls) return jump(block.target, target, block.targetIsCode);
+          if (!context.calls) return leave(target, block.targetIsCode);
           b.callRegion(b.eipOf(target), (block.targetIsCode ? linked(target) : undefined) ?? f.i32(context.nowhere), block.end);
           return next();
         case 'indirect':
@@ -105,7 +114,7 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
           // a return is what a calling region waits for
           if (returns) return b.leaveAt(terminator.eip);
           note(block.last, terminator.eip);
-          if (!block.calls) return b.goOn(terminator.eip, placeOf(f, terminator.eip, codeTables, context.nowhere));
+          if (!block.calls || !context.calls) return b.goOn(terminator.eip, placeOf(f, terminator.eip, codeTables, context.nowhere));
           b.callRegion(terminator.eip, placeOf(f, terminator.eip, codeTables, context.nowhere), block.end);
           return next();
         default: next();
@@ -116,7 +125,7 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): { code:
   const code = encodeModule({
     memoryPages: context.memoryPages, imports: [], functions: [region], ...(f.callsTable && { table: { size: tableSize, offset: 0, elements: [] } }),
   });
-  return { code, conflicts: b.conflicts };
+  return { code, needed: lengths[0]!, conflicts: b.conflicts };
 
   function note(offset: number, target: Value): void {
     const profile = context.profileOf(offset);

@@ -14,9 +14,8 @@ import { isReducible } from './structure.js';
 
 const pageSize = 0x1000;
 const pageShift = 12;
-/** Instructions that a region follows by itself, and with the routines it takes in. */
+/** Instructions that a region follows by itself, where there may be so many with the routines it takes in. */
 const maxOwn = 200;
-const maxInstructions = 320;
 /** Routines beyond this many instructions are called, not taken in. */
 const maxRoutine = 60;
 /** How deep calls within a region nest, and how often a routine may be among those that it is called by. */
@@ -38,6 +37,10 @@ export interface CodeContext {
   /** Flat-segment bits of State.mode. */
   readonly mode: number;
   readonly decoder: Decoder;
+  /** Instructions of the region at most. */
+  readonly maxInstructions: number;
+  /** Routines may be taken in. */
+  readonly inline: boolean;
   /** Is there a compiled operation for the instruction, ready to be called? */
   readonly hasOperation: (insn: Instruction) => boolean;
 }
@@ -71,10 +74,10 @@ export interface Routine extends Walk {
 
 /** Blocks of the region that begins at an offset, the entry first; undefined when there is nothing to be gained. */
 export function discover(context: CodeContext, entry: number): Block[] | undefined {
-  const own = walk(context, entry, maxOwn);
+  const own = walk(context, entry, Math.min(maxOwn, context.maxInstructions));
   if (!own.instructions.has(entry)) return undefined;
   const isCode = (offset: number): boolean => decodeAt(context, offset) !== undefined;
-  if (own.calls.some(({ at, target }) => target === entry && own.instructions.get(at)!.definition.branches)) {
+  if (context.inline && own.calls.some(({ at, target }) => target === entry && own.instructions.get(at)!.definition.branches)) {
     // a routine that calls itself can go back to its start, if that makes no loop with two beginnings
     const blocks = cut(takeIn(context, own, true), isCode, true);
     if (isReducible(blocks.map(successorsOf))) return blocks;
@@ -86,6 +89,7 @@ export function discover(context: CodeContext, entry: number): Block[] | undefin
 function takeIn(context: CodeContext, own: Walk, recursive: boolean): Routine[] {
   const walks = new Map<number, Walk>();
   const routines: Routine[] = [{ ...own, caller: undefined, callees: new Map() }];
+  if (!context.inline) return routines;
   let size = own.instructions.size;
   // routines that are taken in are appended while we go
   for (const routine of routines) {
@@ -94,7 +98,7 @@ function takeIn(context: CodeContext, own: Walk, recursive: boolean): Routine[] 
       if (depthOf(routine) >= deepest || timesIn(routine, target) > mostRecursions) continue;
       const body = walks.get(target) ?? walk(context, target, maxRoutine);
       walks.set(target, body);
-      if (!body.complete || !body.instructions.has(target) || size + body.instructions.size > maxInstructions) continue;
+      if (!body.complete || !body.instructions.has(target) || size + body.instructions.size > context.maxInstructions) continue;
       size += body.instructions.size;
       const callee = { ...body, caller: { routine, end }, callees: new Map() };
       routine.callees.set(at, [...routine.callees.get(at) ?? [], callee]);

@@ -21,6 +21,8 @@ import { discover, flatBit } from './discover.js';
 import { missesPerLook } from './region-builder.js';
 import { forgetPlaces } from './dispatch.js';
 import { Links } from './links.js';
+import type { Candidate, Lockstep, RegionFunction } from './lockstep.js';
+import type { JitSettings } from './options.js';
 import { hasTailCalls, nowhere } from './tail-calls.js';
 
 const pageSize = 0x1000;
@@ -33,8 +35,6 @@ const farthestPage = 100;
 /** Regions after which a further one must be twice as hot. */
 const patience = 2048;
 const wasmPage = 0x10000;
-/** Times that an address must have been met before it is compiled, unless somebody says otherwise. */
-export const defaultHotAfter = 48;
 /** Looks at an address that regions are left for often count for this part of what is needed. */
 const exitWeight = 24;
 /** An address within a region is no good entry: it must be so many times as hot. */
@@ -48,25 +48,44 @@ const maxCounted = 4096;
 /** Place of the function that stands for no region; the others follow. */
 const nowherePlace = firstPlace.region;
 
-/** Counters for the owner's statistics. */
+/** What the JIT has done; all since the machine was made, unless it says otherwise. */
 export interface JitStatistics {
+  /** Regions there are now, and words by which they find each other now. */
+  live: number;
+  links: number;
+  /** Regions compiled, and those among them that took the place of one that had learned something. */
   compiled: number;
-  /** Regions that have gone: their code changed, or there was no room. */
+  improved: number;
+  /** Regions that have gone: their code changed, they were improved, or there was no room. */
   dropped: number;
-  /** Size of their modules. */
+  /** Times that there was no room, and all of them went. */
+  evictions: number;
+  /** WebAssembly modules that regions were compiled to, and their size in bytes. */
+  modules: number;
   bytes: number;
-  /** Time spent on compiling them, apart from what the host does in the background. */
+  /** Time spent on compiling, apart from what the host does in the background; and the longest that the guest had to wait for it. */
   milliseconds: number;
+  longestMilliseconds: number;
+  /** With option `lockstep`: how often a region's work was compared with the reference engine's, and instructions in it. */
+  compared: { regions: number; instructions: number };
 }
+
+/** Where there is no JIT. */
+export const noRegions: JitStatistics = {
+  live: 0, links: 0, compiled: 0, improved: 0, dropped: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0,
+  compared: { regions: 0, instructions: 0 },
+};
 
 /** The regions of a machine. */
 export class Jit {
-  readonly stats: JitStatistics = { compiled: 0, dropped: 0, bytes: 0, milliseconds: 0 };
+  readonly #stats = { compiled: 0, improved: 0, dropped: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0 };
   readonly #cpu: Processor;
   readonly #code: CodeCache;
   readonly #table: WebAssembly.Table;
   readonly #install: (unit: Unit) => boolean;
-  readonly #hotAfter: number;
+  /** Set where regions are compared with the reference engine. */
+  lockstep: Lockstep | undefined;
+  readonly #settings: JitSettings;
   readonly #decoder: Decoder;
   readonly #links: Links;
   readonly #profiles: CallProfiles;
@@ -85,8 +104,8 @@ export class Jit {
   readonly #leaders = new Set<number>();
   readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
 
-  constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean, hotAfter: number) {
-    this.#hotAfter = hotAfter;
+  constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean, settings: JitSettings) {
+    this.#settings = settings;
     this.#cpu = cpu;
     this.#code = code;
     this.#table = table;
@@ -112,6 +131,17 @@ export class Jit {
     };
   }
 
+  get statistics(): JitStatistics {
+    return { live: this.#regions.size, links: this.#links.size, ...this.#stats, compared: { ...(this.lockstep?.stats ?? noRegions.compared) } };
+  }
+
+  /** The region that begins at a record, if one does, for lockstep. */
+  regionOf(record: number): Candidate | undefined {
+    const { u8, u16 } = this.#cpu;
+    if (u16[(record + Field.handler) >> 1] !== Handler.region) return undefined;
+    return this.#regions.get((u8[record + Field.placeHigh]! << 8) | u8[record + Field.placeLow]!);
+  }
+
   #drop(place: number): void {
     const { pages, record, fields, key, covers } = this.#regions.get(place)!;
     for (const page of pages) page.regions.delete(place);
@@ -122,12 +152,13 @@ export class Jit {
     this.#table.set(place, this.#nowhere);
     forgetPlaces(this.#cpu.i32, nowherePlace);
     this.#free.push(place);
-    this.stats.dropped++;
+    this.#stats.dropped++;
   }
 
   /** No places or words are left: everything goes, for what is still hot comes back soon. */
   #dropAll(): void {
     for (const place of [...this.#regions.keys()]) this.#drop(place);
+    this.#stats.evictions++;
     this.#links.clear();
     this.#counts.clear();
   }
@@ -136,7 +167,7 @@ export class Jit {
   sample(linear: number): void { this.#meet(linear, 1, coveredPatience); }
 
   /** Regions have been left for a linear address that has none often. */
-  leftFor(linear: number): void {  this.#meet(linear, Math.ceil(this.#hotAfter / exitWeight), 1); }
+  leftFor(linear: number): void { this.#meet(linear, Math.ceil(this.#settings.hotAfter / exitWeight), 1); }
 
   /** The region in a place asks to be made anew: it has learned where its indirect calls go, or that its windows are of no use. */
   improve(place: number): void {
@@ -144,11 +175,13 @@ export class Jit {
     const found = region && this.#code.find(region.linear);
     if (found === undefined || found.record !== region?.record || region.user !== this.#user) return;
     if (!this.#learn(place, region)) return;
-    const started = performance.now();
-    this.#drop(place);
-    const blocks = this.#discover(found.page, region.linear);
-    if (blocks) this.#compile(found, region.linear, blocks);
-    this.stats.milliseconds += performance.now() - started;
+    this.#timed(() => {
+      this.#drop(place);
+      const blocks = this.#discover(found.page, region.linear);
+      if (!blocks) return;
+      this.#compile(found, region.linear, blocks);
+      this.#stats.improved++;
+    });
   }
 
   /** What a region has found out about itself. @returns false when it is not worth making it anew */
@@ -182,18 +215,18 @@ export class Jit {
     const before = this.#counts.get(found.record) ?? 0;
     this.#counts.set(found.record, before + times);
     // the more regions there have been, the more must be gained by another: a guest cannot make us compile for ever
-    const hot = this.#hotAfter + Math.floor((this.stats.compiled * this.#hotAfter) / patience);
+    const { hotAfter } = this.#settings;
+    const hot = hotAfter + Math.floor((this.#stats.compiled * hotAfter) / patience);
     const needed = covered ? hot * ifCovered : hot;
     if (before + times < needed) return;
-    const { compiled } = this.stats;
-    this.#begin(found, linear);
+    const { compiled } = this.#stats;
+    this.#timed(() => this.#begin(found, linear));
     // what cannot be compiled, or not well, is looked at again, but not soon
-    this.#counts.set(found.record, this.stats.compiled > compiled ? 0 : -coveredPatience * needed);
+    this.#counts.set(found.record, this.#stats.compiled > compiled ? 0 : -coveredPatience * needed);
   }
 
   /** Compile what is hot: the loop around it rather than a loop from its middle. */
   #begin(found: Place, linear: number): void {
-    const started = performance.now();
     const blocks = this.#discover(found.page, linear);
     const header = blocks && loopAround(blocks);
     const above = header === undefined ? undefined : this.#code.find(((linear & ~pageMask) + header) >>> 0);
@@ -204,7 +237,15 @@ export class Jit {
       const loop = this.#discover(above.page, start);
       if (loop) this.#compile(above, start, loop);
     }
-    this.stats.milliseconds += performance.now() - started;
+  }
+
+  /** The guest waits meanwhile. */
+  #timed(work: () => void): void {
+    const started = performance.now();
+    work();
+    const took = performance.now() - started;
+    this.#stats.milliseconds += took;
+    this.#stats.longestMilliseconds = Math.max(this.#stats.longestMilliseconds, took);
   }
 
   /** There is no instruction at the record, or a region begins there. */
@@ -214,7 +255,7 @@ export class Jit {
     const cpu = this.#cpu;
     const { readUnsigned, pages } = this.#surroundings(page, linear >>> pageShift);
     return discover({
-      bytes: cpu.u8, mode: page.mode, decoder: this.#decoder,
+      bytes: cpu.u8, mode: page.mode, decoder: this.#decoder, maxInstructions: this.#settings.maxInstructions, inline: this.#settings.inline,
       pageAt: (index) => {
         const found = pages(index);
         return found && Layout.physical + found.physicalPage * pageSize;
@@ -237,23 +278,24 @@ export class Jit {
 
   #compile({ page, record }: Place, linear: number, blocks: readonly Block[]): void {
     const cpu = this.#cpu;
+    const { windows, assume, guesses, calls, links, maxRegions } = this.#settings;
     const { pages } = this.#surroundings(page, linear >>> pageShift);
-    if (this.#free.length === 0 || this.#links.isFull(2 * blocks.length)) this.#dropAll();
+    if (this.#regions.size >= maxRegions || this.#links.isFull(2 * blocks.length)) this.#dropAll();
     const place = this.#free.pop()!;
     const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
       const of = pages(offset >> pageShift);
       return of && found(this.#keyOf(of, offset));
     };
     const used = [...new Set(blocks.map(({ start }) => start >> pageShift))];
-    const code = compileRegion(blocks, {
+    const { code, needed } = compileRegion(blocks, {
       isFlat: (segment) => (page.mode & flatBit(segment)) !== 0,
       user: this.#user, readTable: cpu.i32[State.tlbRead >> 2]!, codeTables: cpu.i32[State.codeTable >> 2]!,
       pages: used.map((index) => ({ index, table: pages(index)!.table })),
       linkTo: (offset) => on(offset, (key) => this.#links.wordOf(key)),
-      profileOf: (offset) => on(offset, (key) => this.#profiles.toFill(key)),
-      place, windows: !this.#withoutWindows.has(this.#keyOf(page, linear)),
-      assumptions: this.#assumptions.get(this.#keyOf(page, linear)) ?? assumeNow(cpu.i32),
-      tailCalls: hasTailCalls(), nowhere: nowherePlace,
+      profileOf: (offset) => (guesses ? on(offset, (key) => this.#profiles.toFill(key)) : undefined),
+      place, calls, windows: windows && !this.#withoutWindows.has(this.#keyOf(page, linear)),
+      assumptions: assume ? this.#assumptions.get(this.#keyOf(page, linear)) ?? assumeNow(cpu.i32) : noAssumptions,
+      tailCalls: links && hasTailCalls(), nowhere: nowherePlace,
       undefinedResults: cpu.undefinedResults, features: cpu.features,
       memoryPages: cpu.memory.buffer.byteLength / wasmPage,
     });
@@ -261,10 +303,12 @@ export class Jit {
     const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
     cpu.i32[(Layout.windowMisses >> 2) + place] = 0;
     takeObservation(cpu.i32, place);
-    this.#table.set(place, exports['region'] as () => number);
-    this.#enter(place, { record, linear, user: this.#user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
-    this.stats.compiled++;
-    this.stats.bytes += code.length;
+    const run = exports['region'] as RegionFunction;
+    this.#table.set(place, run);
+    this.#enter({ place, run, needed, record, linear, user: this.#user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
+    this.#stats.compiled++;
+    this.#stats.modules++;
+    this.#stats.bytes += code.length;
   }
 
   get #user(): boolean { return this.#cpu.i32[State.cpl >> 2] === userLevel; }
@@ -273,9 +317,9 @@ export class Jit {
   #keyOf(page: CodePage, offset: number): number { return 2 * (page.table + 4 * (offset & pageMask)) + (this.#user ? 1 : 0); }
 
   /** Let the region in a place of the table be found: from its record, by the links of others, and by its pages. */
-  #enter(place: number, region: Omit<Region, 'fields' | 'covers'>, blocks: readonly Block[], indexes: readonly number[]): void {
+  #enter(region: Omit<Region, 'fields' | 'covers'>, blocks: readonly Block[], indexes: readonly number[]): void {
     const { u8, u16 } = this.#cpu;
-    const { record, pages, key } = region;
+    const { place, record, pages, key } = region;
     const fields = u8.slice(record, record + recordSize);
     const covers: number[] = [];
     for (const page of pages) page.regions.add(place);
@@ -334,7 +378,7 @@ export class Jit {
 }
 
 /** A region, and how to be rid of it. */
-interface Region {
+interface Region extends Candidate {
   readonly pages: readonly CodePage[];
   /** Its entry's record, its address and privilege when it was made, and what the record was before. */
   readonly record: number;

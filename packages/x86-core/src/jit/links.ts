@@ -26,6 +26,9 @@ export class Links {
   /** There is no room for so many more words. */
   isFull(more: number): boolean { return this.#words.size + more > capacity; }
 
+  /** Words in use. */
+  get size(): number { return this.#words.size; }
+
   /** Address of the key's word. */
   wordOf(key: number): number {
     let address = this.#words.get(key);

@@ -213,7 +213,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     const [next, place] = f.block(['i32', 'i32'], (goOn) => {
       const [eip] = f.block(['i32'], (leave) => {
         this.#leaveDynamic = leave;
-        this.#goOn = tailCalls ? goOn : leave;
+        this.#goOn = tailCalls ? goOn : (eip) => leave(eip);
         const [packed] = f.block(['i32'], (known) => {
           this.#leaveKnown = known;
           body();

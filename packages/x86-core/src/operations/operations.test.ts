@@ -17,7 +17,7 @@ const exitSelector = 0x10;
 const repetitions = Number(process.env['LGUEST_FUZZ'] ?? 20);
 
 function makeMachine(engine: EngineName): Machine {
-  const machine = new Machine({ physicalBytes: 1 << 16, engine, exitSelector, hotAfter: 1 });
+  const machine = new Machine({ physicalBytes: 1 << 16, engine, exitSelector, jit: { hotAfter: 1 } });
   const { cpu, physical } = machine;
   const access = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
   cpu.cr0 = Cr0.pe | Cr0.ne | Cr0.et;
@@ -155,13 +155,13 @@ describe('operations', () => {
         if (i % 4 === 3 && lengthOf(code) > code.length) {
           for (const { physical } of machines) physical.write8(codeAt + code.length, new Random(seed).pick([seed & 0xff, seed & 7]));
         }
-        const stepped = machines[1].cpu.statistics.stepped;
+        const stepped = machines[1].cpu.statistics.instructions.reference;
         const texts = machines.map((machine) => {
           setState(machine, new Random(seed));
           machine.cpu.eip = codeAt;
           return snapshot(machine, machine.cpu.run(2));
         });
-        if (machines[1].cpu.statistics.stepped === stepped) worked.add(code.join());
+        if (machines[1].cpu.statistics.instructions.reference === stepped) worked.add(code.join());
         const other = texts.slice(1).find((text) => text !== texts[0]);
         if (other !== undefined && wrong.length < 10) {
           wrong.push(`${code.map((byte) => byte.toString(16)).join(' ')} seed ${seed}, engine ${texts.indexOf(other)}\n${texts[0]}\n---\n${other}`);

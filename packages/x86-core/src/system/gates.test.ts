@@ -11,7 +11,8 @@ import { At, enterLevel, gate, peek32, poke16, poke32, pokeEntry, resetProtected
 
 const many = Number(process.env['LGUEST_FUZZ'] ?? 0);
 const physicalBytes = 1 << 20;
-const machines = (['reference', 'interpreter', 'jit'] as const).map((engine) => new Machine({ physicalBytes, engine, exitSelector: Sel.owner, hotAfter: 1 }));
+const machines = ([['reference'], ['interpreter'], ['jit'], ['jit', true]] as const).map(([engine, lockstep = false]) =>
+  new Machine({ physicalBytes, engine, exitSelector: Sel.owner, jit: { hotAfter: 1, lockstep } }));
 const pageTable = At.directory + 0x1000;
 const handler = At.code + 0x1000;
 
@@ -93,4 +94,5 @@ it('all engines end alike', () => {
   }), { numRuns: Math.max(many, 400) });
   expect(plain).toBeGreaterThan(100);
   expect(machines[2]!.cpu.statistics.regions.compiled).toBeGreaterThan(100);
-}, 60_000 + many * 60);
+  expect(machines[3]!.cpu.statistics.regions.compared.regions).toBeGreaterThan(100);
+}, 120_000 + many * 60);

@@ -2,7 +2,7 @@
  * Two engines run the same random programs, a random number of instructions at a time, while the rights of pages change.
  * They must agree to the last bit of state, memory and exit after every run.
  */
-import { type EngineName, ExitReason, Machine, SegmentRegister } from '../index.js';
+import { type EngineName, ExitReason, type JitOptions, type JitStatistics, Machine, SegmentRegister } from '../index.js';
 import { Cr0, Cr4, State } from '../state.js';
 import { interestingWord, Random } from './random.js';
 import { codePages, dataPages, Linear, makeProgram, pageBytes, type Program } from './random-program.js';
@@ -22,8 +22,8 @@ const interruptGate = 0x8e00;
 const userGate = 0xee00;
 
 /** A machine with the tables in place. */
-function makeMachine(engine: EngineName): Machine {
-  const machine = new Machine({ physicalBytes: Frame.count * pageBytes, engine, exitSelector, hotAfter: 1 });
+function makeMachine(engine: EngineName, jit?: JitOptions): Machine {
+  const machine = new Machine({ physicalBytes: Frame.count * pageBytes, engine, exitSelector, jit: { hotAfter: 1, ...jit } });
   const { physical, cpu } = machine;
   const frame = (page: number, rights: number): number => (page * pageBytes) | rights;
   const all = Pte.present | Pte.writable | Pte.user;
@@ -69,8 +69,9 @@ function snapshot(machine: Machine, exit: string, retired: number): string {
 export class Duel {
   readonly #machines: readonly [Machine, Machine];
 
-  constructor(first: EngineName = 'reference', second: EngineName = 'interpreter') {
-    this.#machines = [makeMachine(first), makeMachine(second)];
+  /** @param jit the second one's */
+  constructor(first: EngineName = 'reference', second: EngineName = 'interpreter', jit?: JitOptions) {
+    this.#machines = [makeMachine(first), makeMachine(second, jit)];
   }
 
   /** A sentence about the first difference, or undefined when the engines agree about this seed's program. */
@@ -104,6 +105,9 @@ export class Duel {
     }
     return undefined;
   }
+
+  /** What the second engine's JIT has done so far. */
+  get regions(): JitStatistics { return this.#machines[1].cpu.statistics.regions; }
 
   /** Continue somewhere else, with the same on both sides. */
   #restart(random: Random, program: Program, everything: boolean): void {

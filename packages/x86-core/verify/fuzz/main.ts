@@ -59,4 +59,4 @@ const seconds = (performance.now() - started) / 1000;
 console.log(`${engine}: ${retired} instructions retired, ${seed - firstSeed} machines, ${runs} runs, ${seconds.toFixed(0)} s; nothing thrown, every budget kept`);
 const most = [...exits].sort((a, b) => b[1] - a[1]);
 console.log(`runs ended by ${most.slice(0, shown).map(([name, count]) => `${name} ${count}`).join(', ')}, and ${Math.max(0, most.length - shown)} other ways`);
-console.log(`${cpu.statistics.regions.compiled} regions, ${cpu.statistics.stepped} instructions by the reference`);
+console.log(`${cpu.statistics.regions.compiled} regions, ${cpu.statistics.instructions.reference} instructions by the reference`);
