@@ -88,7 +88,7 @@ export const twoByteMap: readonly string[] = [
   'a0 push_fs v', 'a1 pop_fs v', 'a2 cpuid', 'a3 mem bt_string Ev Gv', 'a3 reg bt Ev Gv', 'a4 shld Ev Gv Ib', 'a5 shld Ev Gv C',
   'a8 push_gs v', 'a9 pop_gs v', 'ab mem bts_string Ev Gv', 'ab reg bts Ev Gv', 'ac shrd Ev Gv Ib', 'ad shrd Ev Gv C',
   'ae/0 fxsave M plain', 'ae/1 fxrstor M plain', 'ae/2 mxcsr M plain', 'ae/3 mxcsr M plain', 'ae/5 reg fence plain', 'ae/6 reg fence plain',
-  'ae/7 reg fence plain', 'ae/7 mem cache_flush plain',
+  'ae/7 reg store_fence plain', 'ae/7 mem cache_flush plain',
   'af imul Gv Ev',
   'b0 cmpxchg Eb Gb', 'b1 cmpxchg Ev Gv', 'b2 load_far_pointer Gv M', 'b3 mem btr_string Ev Gv', 'b3 reg btr Ev Gv',
   'b4 load_far_pointer Gv M', 'b5 load_far_pointer Gv M', 'b6 movzx8 Gv Eb', 'b7 movzx16 Gv Ew',

@@ -240,7 +240,10 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   #prepare(): void {
     const { memory, kinds, sizes, definition } = this.#shape;
     if (memory === MemoryForm.none) return;
-    const offset = (this.#offset = this.#effectiveOffset(memory));
+    let offset = this.#effectiveOffset(memory);
+    // the bit's number, in bytes of whole doublewords
+    if (definition.bitString) offset = this.add(offset, this.shl(this.sar(this.get(1), this.imm(5)), this.imm(2)));
+    this.#offset = offset;
     const slot = kinds.indexOf(SlotKind.memory);
     const use = definition.uses[slot];
     if (use === undefined) return;

@@ -99,7 +99,7 @@ export class RecordWriter {
   /** Make a record call an operation, if the operand's address is of a plain sort. */
   #writeCall(record: number, insn: Instruction, { operation, register, operand }: Call, mode: number): void {
     const { u16, u8 } = this.#cpu;
-    if (insn.lock || (insn.memory && insn.addressSize === 2) || !this.#install(operation.unit)) return;
+    if ((insn.lock && !insn.definition.lockable) || (insn.memory && insn.addressSize === 2) || !this.#install(operation.unit)) return;
     const memory = !insn.memory ? MemoryForm.none : (mode & flatBit(insn.segment)) !== 0 ? MemoryForm.indexed : MemoryForm.segmented;
     const handler = this.#generated.calls.get(callKey({ ...operation, memory, write: insn.memory && operation.write }));
     if (handler === undefined) return;
@@ -115,7 +115,7 @@ export class RecordWriter {
   /** Key of an instruction's shape, or -1 when that has no handler. */
   #shapeOf(insn: Instruction, mode: number): number {
     const { definition } = insn;
-    if (!definition.hot || insn.lock && !insn.memory) return -1;
+    if (!definition.hot || insn.lock && !insn.memory || definition.bitString && insn.size !== 4) return -1;
     // a rep prefix means something to the string instructions only, which are not hot
     if (usesStack.test(definition.name) && (mode & Mode.flatSs) === 0) return -1;
     if (insn.operandSize === 2 && (definition.ends || definition.branches)) return -1;
@@ -144,7 +144,7 @@ export function clearRecord(i32: Int32Array, record: number): void {
   i32.fill(0, record >> 2, (record + recordSize) >> 2);
 }
 
-const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave|pusha|popa|int|iret|(push|pop)_[a-z]s)$/;
+const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave|pusha|popa|pushf|popf|int|iret|(push|pop)_[a-z]s)$/;
 
 function conditionOf(definition: Definition): number {
   return /^j\d+$/.test(definition.name) ? Number(definition.name.slice(1)) : -1;

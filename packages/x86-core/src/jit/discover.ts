@@ -192,15 +192,16 @@ const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave)$/;
 function canCompile(insn: Instruction, { mode, hasOperation }: CodeContext): boolean {
   const { definition } = insn;
   if (insn.addressSize === 2) return false;
-  if (insn.lock && definition.findCall) return false;
+  if (insn.lock && definition.findCall && !definition.lockable) return false;
   if (definition.string) {
     const flat = flatBit(insn.segment);
     if (flat === 0 || (mode & (flat | Mode.flatEs)) !== (flat | Mode.flatEs)) return false;
     return insn.repeat === Repeat.none || hasOperation(insn);
   }
   if (definition.findCall) return hasOperation(insn);
-  if (definition.shortcut) return insn.operandSize === 4 && !insn.memory && (mode & Mode.flatSs) !== 0;
-  if (!definition.execute || !definition.hot || definition.bitString) return false;
+  // MOV from a segment register writes two bytes of memory
+  if (definition.shortcut) return insn.operandSize === 4 && !(insn.memory && definition.uses[0] === 'w') && (mode & Mode.flatSs) !== 0;
+  if (!definition.execute || !definition.hot || (definition.bitString && insn.size !== 4)) return false;
   if ((definition.ends || definition.branches) && insn.operandSize === 2) return false;
   return !usesStack.test(definition.name) || (mode & Mode.flatSs) !== 0;
 }

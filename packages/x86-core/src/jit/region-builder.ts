@@ -491,7 +491,10 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   #prepare(): void {
     const insn = this.#insn;
     if (!insn.memory) return;
-    const offset = (this.#offset = this.#effectiveOffset());
+    let offset = this.#effectiveOffset();
+    // the bit's number, in bytes of whole doublewords
+    if (insn.definition.bitString) offset = this.add(offset, this.shl(this.sar(this.get(1), this.imm(5)), this.imm(2)));
+    this.#offset = offset;
     if (insn.definition.findCall) return;
     const slot = insn.kind.indexOf(SlotKind.memory);
     const use = insn.definition.uses[slot];

@@ -9,6 +9,7 @@ import { Feature } from '../cpuid.js';
 import { define } from '../definition.js';
 import { Vector } from '../fault.js';
 import { setZeroFlag } from '../flags.js';
+import { compareExchangeCall } from '../operations/compare-exchange.js';
 import { Register, State } from '../state.js';
 import {
   bitsOf, carry, carryPair, overflow, setAddFlags, setCarryAndOverflow, setLogicFlags, setSubtractFlags, signExtend, topBit, truncate,
@@ -218,7 +219,7 @@ define('cmpxchg', { uses: 'rw r', hot: true, lockable: true, execute: (b) => {
   setSubtractFlags(b, expected, old, b.sub(expected, old));
 } });
 
-define('cmpxchg8b', { feature: Feature.cx8, rare: (cpu, insn) => {
+define('cmpxchg8b', { feature: Feature.cx8, findCall: () => compareExchangeCall, rare: (cpu, insn) => {
   const linear = cpu.linear(insn.segment, cpu.effectiveAddress(insn), 8, true);
   cpu.probeWrite(linear, 8);
   const low = cpu.read32(linear) | 0;

@@ -21,7 +21,7 @@ for (const [name, change] of Object.entries(changes)) {
   for (const form of ['', '_string']) {
     define(`${name}${form}`, {
       uses: change ? 'rw r' : 'r r',
-      hot: form === '',
+      hot: true,
       lockable: change !== undefined,
       bitString: form !== '',
       execute: (b) => {

@@ -227,6 +227,40 @@ export function quickPopSegment(segment: number): <V>(b: PrivilegedBuilder<V>) =
   };
 }
 
+/** PUSHF, 32-bit. */
+export function quickPushFlags<V>(b: PrivilegedBuilder<V>): void {
+  b.push(b.and(readFlags(b), b.imm(~(Eflags.vm | Eflags.rf))), 4);
+}
+
+/** POPF, 32-bit. */
+export function quickPopFlags<V>(b: PrivilegedBuilder<V>): void {
+  const old = b.eflags();
+  b.unusual(b.and(old, b.imm(Eflags.nt | Eflags.ac)));
+  const top = b.gpr(esp, 4);
+  const flags = b.load(b.stackBytes(top, 4, false), 0, 4);
+  b.unusual(b.and(flags, b.imm(Eflags.tf | Eflags.ac | Eflags.nt)));
+  const cpl = b.state(State.cpl);
+  const iopl = b.and(b.shr(old, b.imm(Eflags.ioplShift)), b.imm(3));
+  const mask = b.or(b.imm(returnable), b.or(
+    b.select(b.lessUnsigned(iopl, cpl), b.imm(0), b.imm(Eflags.if)), b.select(cpl, b.imm(0), b.imm(Eflags.iopl)),
+  ));
+  b.setGpr(esp, 4, b.add(top, b.imm(4)));
+  b.setEflags(b.or(b.and(old, b.xor(mask, b.imm(-1))), b.and(flags, mask)));
+  setArithmeticFlags(b, flags);
+}
+
+/** VERW of a selector in the GDT. */
+export function quickVerifyWrite<V>(b: PrivilegedBuilder<V>): void {
+  const selector = b.get(0);
+  const { high } = gdtEntry(b, selector);
+  const kind = b.and(high, b.imm(Access.notSystem | Access.code | Access.writable));
+  const cpl = b.state(State.cpl);
+  const rpl = b.and(selector, b.imm(rplMask));
+  const inner = b.select(b.lessUnsigned(cpl, rpl), rpl, cpl);
+  const refused = b.or(b.ne(kind, b.imm(Access.notSystem | Access.writable)), b.lessUnsigned(dplOf(b, high), inner));
+  b.setFlags(refused, b.signWord(), b.addend(), b.sum());
+}
+
 /** PUSHA, 32-bit. */
 export function quickPushAll<V>(b: PrivilegedBuilder<V>): void {
   const top = b.sub(b.gpr(esp, 4), b.imm(32));

@@ -7,13 +7,14 @@ import { define, type RareExecute } from '../definition.js';
 import { SegmentRegister } from '../state.js';
 import { systemInstructions } from '../system/index.js';
 import {
-  quickInterrupt, quickMoveFromSegment, quickMoveToSegment, quickPopSegment, quickPushSegment, quickReturn,
+  quickInterrupt, quickMoveFromSegment, quickMoveToSegment, quickPopFlags, quickPopSegment, quickPushFlags, quickPushSegment, quickReturn,
+  quickVerifyWrite,
 } from './gates.js';
 import { findVectorCall } from '../vector/compiled.js';
 import '../vector/compiled-integer.js';
 import '../vector/compiled-float.js';
 import { emmsOperation } from '../vector/compiled-moves.js';
-import { cacheFlush, emms, executeVector, fence, mxcsr } from '../vector/execute.js';
+import { cacheFlush, emms, executeVector, mxcsr } from '../vector/execute.js';
 import { findWaitCall, findX87Call } from '../x87/compiled.js';
 import '../x87/compiled-arithmetic.js';
 import '../x87/compiled-transfers.js';
@@ -27,6 +28,7 @@ const ending = new Set([
 /** The usual case of some, for generated code. */
 const shortcuts: Readonly<Record<string, { shortcut: Shortcut; uses?: string }>> = {
   int: { shortcut: quickInterrupt, uses: 'r' }, iret: { shortcut: quickReturn },
+  pushf: { shortcut: quickPushFlags }, popf: { shortcut: quickPopFlags }, verw: { shortcut: quickVerifyWrite, uses: 'r' },
 };
 
 /** What not every model has. */
@@ -54,5 +56,7 @@ define('fxrstor', { rare: fxrstor, feature: Feature.fxsr });
 define('vector', { rare: executeVector, findCall: findVectorCall });
 define('emms', { rare: emms, feature: Feature.mmx, findCall: () => ({ operation: emmsOperation, register: 0, operand: 0 }) });
 define('mxcsr', { rare: mxcsr, feature: Feature.sse });
-define('fence', { rare: fence });
+// one CPU sees its own accesses in order anyway
+define('fence', { feature: Feature.sse2, hot: true, execute: () => undefined });
+define('store_fence', { feature: Feature.sse, hot: true, execute: () => undefined });
 define('cache_flush', { rare: cacheFlush });

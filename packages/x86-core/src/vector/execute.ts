@@ -213,11 +213,6 @@ export function mxcsr(cpu: Processor, insn: Instruction): void {
   (middle(insn) === 2 ? loadMxcsr : storeMxcsr)(cpu, insn);
 }
 
-/** SFENCE (SSE), LFENCE and MFENCE (SSE2): one CPU sees its own accesses in order anyway. */
-export function fence(cpu: Processor, insn: Instruction): void {
-  need(cpu, middle(insn) === 7 ? SSE : SSE2);
-}
-
 /** CLFLUSH: there is no cache; but the address is looked at as for a load of one byte. */
 export function cacheFlush(cpu: Processor, insn: Instruction): void {
   need(cpu, SSE2);

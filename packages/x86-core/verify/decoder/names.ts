@@ -16,7 +16,7 @@ const other: Readonly<Record<string, string>> = {
   stos: 'stosb stosw stosd', lods: 'lodsb lodsw lodsd', scas: 'scasb scasw scasd', pusha: 'pusha pushad', popa: 'popa popad',
   pushf: 'pushf pushfd', popf: 'popf popfd', iret: 'iret iretd', xlat: 'xlatb', fwait: 'wait', jcxz_16: 'jcxz', jcxz_32: 'jecxz',
   loop_16: 'loop', loop_32: 'loop', loope_16: 'loope', loope_32: 'loope', loopne_16: 'loopne', loopne_32: 'loopne',
-  hint: 'reservednop', mxcsr: 'ldmxcsr stmxcsr', fence: 'lfence mfence sfence', cache_flush: 'clflush',
+  hint: 'reservednop', mxcsr: 'ldmxcsr stmxcsr', fence: 'lfence mfence', store_fence: 'sfence', cache_flush: 'clflush',
   mov_from_cr: 'mov', mov_to_cr: 'mov', mov_from_dr: 'mov', mov_to_dr: 'mov', nop: 'nop',
 };
 
@@ -37,7 +37,7 @@ for (const name of ['bt', 'bts', 'btr', 'btc']) families.set(`${name}_string`, n
 const firstEscape = 0xd8;
 const lastEscape = 0xdf;
 /** Vector definitions that have a name of their own; the rest are taken by the plan. */
-const namedVector = new Set(['emms', 'mxcsr', 'fence', 'cache_flush']);
+const namedVector = new Set(['emms', 'mxcsr', 'fence', 'store_fence', 'cache_flush']);
 const verdicts = new Map<string, boolean>();
 
 /** Is the definition the right one for the form? @param opcode as in Instruction */
