@@ -91,7 +91,7 @@ export const callShapes: readonly CallShape[] = [
     { memory: MemoryForm.none, write: false, pointers, flags: true },
     ...[MemoryForm.indexed, MemoryForm.segmented].flatMap((memory) => [
       { memory, write: false, pointers, flags: false }, { memory, write: true, pointers, flags: false },
-      ...(pointers ? [] : [{ memory, write: false, pointers, flags: true }]),
+      ...(pointers ? [] : [false, true].map((write) => ({ memory, write, pointers, flags: true }))),
     ]),
   ]).map((shape) => ({ ...shape, repeats: false })),
   ...[false, true].map((flags) => ({ memory: MemoryForm.none, write: false, pointers: false, flags, repeats: true })),
