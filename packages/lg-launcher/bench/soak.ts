@@ -16,7 +16,8 @@ import { scriptedConsole } from '../src/testing.js';
 const MIB = 1 << 20;
 const RAM_MIB = 64;
 const DEFAULT_ROUNDS = 10;
-const PROMPT = /\/ # (\x1b\[6n)?$/;
+/** Of busybox; its line editor asks terminals where the cursor is. */
+const PROMPT = new RegExp(`/ # (${String.fromCharCode(0x1b)}\\[6n)?$`);
 
 /** A round: 1000 processes of each kind that shells make. */
 const WORK = [
