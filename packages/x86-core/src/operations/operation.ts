@@ -165,7 +165,7 @@ const folds: { readonly [name in OperatorName]?: (a: number, b: number) => numbe
 
 /** Places in the table of functions: operations come first, then what writes beside code need (interpreter/beside-code.ts), then regions (jit/). */
 export const tableSize = 2048;
-export const firstPlace = { x87: 0, vector: 256, strings: 992, integer: 1016, besideCode: 1022, hostOfWrite: 1023, region: 1024 } as const;
+export const firstPlace = { x87: 0, vector: 256, moves: 992, comparisons: 1000, integer: 1016, besideCode: 1022, hostOfWrite: 1023, region: 1024 } as const;
 
 /** A coprocessor: its operations, and the module they go into. */
 export class Unit {

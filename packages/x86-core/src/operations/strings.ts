@@ -19,7 +19,9 @@ export const RepeatStatus = { done: 0, unusual: 1, missRead: 2, missWrite: 3 } a
 /** The general registers that these operations read and write in the state page; EAX they only read. */
 export const repeatRegisters = [Register.eax, Register.ecx, Register.esi, Register.edi] as const;
 
-const stringUnit = new Unit('strings', firstPlace.strings);
+/** Apart, because nearly every program moves and fills before it has done much else; few compare. */
+const moveUnit = new Unit('moves', firstPlace.moves);
+const compareUnit = new Unit('comparisons', firstPlace.comparisons);
 
 const ECX = State.gpr + 4 * Register.ecx;
 const ESI = State.gpr + 4 * Register.esi;
@@ -323,7 +325,8 @@ type Forms = readonly (readonly [Call, Call])[];
 function forms(rep: Write, repne: Write | undefined): Forms {
   return sizes.map((size) => {
     const call = (write: Write): Call => {
-      const operation: Operation = stringUnit.operation({ guard: 0, flags: repne !== undefined, repeats: true }, (b) => write(b, size));
+      const unit = repne === undefined ? moveUnit : compareUnit;
+      const operation: Operation = unit.operation({ guard: 0, flags: repne !== undefined, repeats: true }, (b) => write(b, size));
       return { operation, register: 0, operand: 0 };
     };
     const first = call(rep);
