@@ -254,7 +254,7 @@ export class Cpu {
   }
 
   /**
-   * Run at most `budget` instructions (1..2^30), exactly. Delivering an exception into the guest counts as one more.
+   * Run at most `budget` instructions (1..2^30), exactly. A fault delivered into the guest counts as one; a debug trap is part of its instruction.
    *
    * @returns why it stopped; the same object each time
    */

@@ -15,7 +15,7 @@ const EIP = State.eip >> 2;
 export interface Engine {
   /**
    * Run until State.budget is 0 or Processor.pendingExit is set. The budget falls by one for each instruction retired
-   * and for each exception delivered into the guest.
+   * and for each fault delivered into the guest; it is never overdrawn.
    */
   run(): void;
 }
@@ -59,12 +59,23 @@ export class Stepper {
       return;
     }
     i32[State.budget >> 2]!--;
-    if (cpu.pendingExit < 0 && endStep(cpu)) this.deliver(Vector.debug, 0);
+    this.trap();
+  }
+
+  /**
+   * After an instruction, or a switch to another task: a #DB trap if one is due. It is part of its instruction and costs
+   * nothing, so that the last instruction of a budget can have one.
+   */
+  trap(): void {
+    const cpu = this.#cpu;
+    if (cpu.pendingExit < 0 && endStep(cpu)) deliverException(cpu, Vector.debug, 0);
   }
 
   /** An instruction threw: deliver what it threw. Anything but a CpuFault is a bug of ours and goes on up. */
   fault(thrown: unknown): void {
     if (!(thrown instanceof CpuFault)) throw thrown;
+    // what it had touched before does not count
+    this.#cpu.debugStatus = 0;
     this.deliver(thrown.vector, thrown.errorCode);
   }
 
@@ -73,6 +84,8 @@ export class Stepper {
     const cpu = this.#cpu;
     deliverException(cpu, vector, errorCode);
     if (cpu.pendingExit < 0) cpu.i32[State.budget >> 2]!--;
+    // the handler may be a task that wants to be trapped
+    if (cpu.debugStatus !== 0) this.trap();
   }
 
   /** EIP, for messages. */

@@ -69,7 +69,10 @@ export function loadDataSegment(cpu: Processor, segment: number, selector: numbe
   setCache(cpu, segment, selector, low, high | Access.accessed);
 }
 
-/** After a return to an outer level: segments the new level may not use become null (SDM volume 3, 5.8.6). */
+/**
+ * After a return to an outer level: segments the new level may not use become null (SDM volume 3, 5.8.6). Null ones, which
+ * may have had an RPL, become 0.
+ */
 export function dropInnerSegments(cpu: Processor): void {
   dropIfInner(cpu, SegmentRegister.es);
   dropIfInner(cpu, SegmentRegister.ds);
@@ -79,7 +82,7 @@ export function dropInnerSegments(cpu: Processor): void {
 
 function dropIfInner(cpu: Processor, segment: number): void {
   const access = cpu.i32[(State.segments >> 2) + 4 * segment + 3]!;
-  if ((access & Access.present) !== 0 && dplOf(access) < cpu.cpl && !isConformingCode(access)) clearCache(cpu, segment, 0);
+  if ((access & Access.present) === 0 || (dplOf(access) < cpu.cpl && !isConformingCode(access))) clearCache(cpu, segment, 0);
 }
 
 /** LLDT: the selector of an LDT descriptor in the GDT, or null for none. The caller has checked CPL and mode. */

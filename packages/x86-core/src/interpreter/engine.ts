@@ -185,7 +185,6 @@ export class InterpreterEngine implements Engine {
       left = stepper.held + i32[BUDGET]!;
       if (cpu.pendingExit >= 0) break;
       if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) this.#look(jit);
-      // a trap after the last instruction has taken one more than there was
       if (left <= 0) break;
       const interpreted = slice - i32[BUDGET]! - ((u32[IN_REGIONS]! - before) >>> 0);
       this.#slice = interpreted < shortestSlice >> 1 ? Math.min(this.#slice * 2, longestSlice) : shortestSlice;
@@ -330,7 +329,6 @@ export class InterpreterEngine implements Engine {
       u8.copyWithin(target, original, original + recordSize);
       const handler = this.#plain[u16[(original + Field.handler) >> 1]!]!;
       u16[(target + Field.handler) >> 1] = handler;
-      // a trap after the last instruction has taken one more than there was
       if (left <= 0) break;
       u16[(target + Field.remaining) >> 1] = left;
       if (handler !== Handler.check) left--;
@@ -401,6 +399,12 @@ export class InterpreterEngine implements Engine {
       return 1;
     }
     const rest = unspent - 1;
+    if (cpu.debugStatus !== 0) {
+      // a task that wants to be trapped has been switched to
+      i32[BUDGET] = rest;
+      this.#stepper.trap();
+      return 1;
+    }
     if (u16[(record + Field.handler) >> 1] === Handler.check) {
       if (i32[ATTENTION] === 0 && cpu.pendingExit < 0) this.#installFollowingPage(pageBase);
     } else if (

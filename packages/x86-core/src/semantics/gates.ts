@@ -158,11 +158,10 @@ export function quickReturn<V>(b: PrivilegedBuilder<V>): void {
     const outerSs = b.load(frame, 16, 2);
     b.unusual(b.ne(b.and(outerSs, b.imm(rplMask)), level));
     const stackHigh = flatEntry(b, outerSs, level, plainData, dataMask);
-    // a segment more privileged than where we go is taken away: not here
+    // a segment more privileged than where we go is taken away, a null one becomes 0: not here
     for (const segment of [ds, es, fs, gs]) {
       const access = b.state(field(segment, SegmentField.access));
-      b.unusual(b.and(b.and(access, b.imm(Access.present)),
-        b.shl(b.lessUnsigned(dplOf(b, access), level), b.imm(15))));
+      b.unusual(b.select(b.and(access, b.imm(Access.present)), b.lessUnsigned(dplOf(b, access), level), b.state(field(segment, SegmentField.selector))));
     }
     b.setGpr(esp, 4, b.load(frame, 12, 4));
     setFlat(b, ss, outerSs, stackHigh);
