@@ -15,7 +15,7 @@ const first = many > 0 ? Date.now() & 0x3fff_ffff : 1;
 it.each(['interpreter', 'jit'] as const)('reference and %s agree on every state, memory and exit, wherever the budget ends', (engine) => {
   const duel = new Duel('reference', engine);
   for (let seed = first; seed < first + (many || usual); seed++) expect(duel.fight(seed)).toBeUndefined();
-}, 60_000 + many * 100);
+}, 180_000 + many * 100);
 
 /** Each part of the JIT on its own is not there, or as small as can be. */
 const lacks: readonly JitOptions[] = [
@@ -26,10 +26,10 @@ it.each(lacks)('reference and jit agree with %o', (options) => {
   const duel = new Duel('reference', 'jit', options);
   for (let seed = first; seed < first + (many || few); seed++) expect(duel.fight(seed)).toBeUndefined();
   expect(duel.regions.compiled).toBeGreaterThan(0);
-}, 60_000 + many * 100);
+}, 180_000 + many * 100);
 
 it('reference and jit agree in lockstep, which finds no region that is wrong', () => {
   const duel = new Duel('reference', 'jit', { lockstep: true });
   for (let seed = first; seed < first + (many || few); seed++) expect(duel.fight(seed)).toBeUndefined();
   expect(duel.regions.compared.regions).toBeGreaterThan(0);
-}, 60_000 + many * 100);
+}, 180_000 + many * 100);

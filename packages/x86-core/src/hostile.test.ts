@@ -15,4 +15,4 @@ it.each([false, true])('engines agree in every mode (interrupts after each instr
   expect(duel.retired).toBeGreaterThan(count * 10);
   // all sorts of ends are met: budgets, page faults, protection faults, undefined opcodes, double faults
   for (const end of ['exit 1', 'gate 14', 'gate 13', 'gate 6', 'gate 8']) expect([...duel.ends.keys()].some((key) => key.startsWith(end))).toBe(true);
-}, 60_000 + many * 200);
+}, 180_000 + many * 200);

@@ -111,7 +111,8 @@ export class Duel {
 
   /** Continue somewhere else, with the same on both sides. */
   #restart(random: Random, program: Program, everything: boolean): void {
-    const eip = Linear.code + random.pick(program.starts);
+    // by the other name of its pages now and then: writes by the first change what runs then
+    const eip = (random.oneIn(4) ? Linear.alias : Linear.code) + random.pick(program.starts);
     const registers = Array.from({ length: 8 }, () => interestingWord(random));
     for (const pointer of [3, 5, 6, 7]) registers[pointer] = Linear.data + random.below(2 * pageBytes);
     registers[4] = Linear.data + 0x900;

@@ -78,6 +78,12 @@ class Writer {
   }
 }
 
+/** An address around the instruction being written, by one of its two names. */
+function nearby({ random, out }: Writer): number {
+  const at = Math.max(0, out.length + random.below(40) - 8) % (codePages * pageBytes);
+  return (random.oneIn(2) ? Linear.code : Linear.alias) + at;
+}
+
 type Emit = (w: Writer) => void;
 const any = (w: Writer): number => w.random.below(8);
 
@@ -146,6 +152,24 @@ const emitters: readonly (readonly [weight: number, emit: Emit])[] = [
     w.word(at, 4);
     if (bytes === 1) w.out.push(w.random.pick([0x90, 0x40, 0xf8, w.random.below(256)]));
     else w.word(w.random.pick([0x9090_9090, 0x4848_4040, w.random.word()]), 4);
+  }],
+  // the instruction itself, or those around it
+  [2, (w) => {
+    const here = nearby(w);
+    const bytes = w.random.pick([1, 4]);
+    w.sized(bytes, [0xc6]);
+    w.out.push(5);
+    w.word(here, 4);
+    w.word(w.random.pick([0x9090_9090, 0x4848_4040, w.random.word()]), bytes);
+  }],
+  // a string of bytes over what comes next
+  [1, (w) => {
+    const here = nearby(w);
+    w.out.push(0xbf);
+    w.word(here, 4);
+    w.out.push(0xb9);
+    w.word(w.random.below(12), 4);
+    w.out.push(0xb0, w.random.pick([0x90, 0x40, 0xf8]), 0xf3, 0xaa);
   }],
   [1, (w) => { w.out.push(0xff, 0x05); w.word(Linear.alias + w.random.below(codePages * pageBytes), 4); }],
   [6, (w) => {
