@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EngineStatistics } from '@lguest/x86-core';
 import type { VmStatistics } from '../vm/statistics.js';
 import { session } from './demo-session.test-support.js';
 import { initrd, kernel, linuxIsMissing } from './linux.test-support.js';
@@ -23,6 +24,8 @@ function shared({ cpu, ...rest }: VmStatistics): Omit<VmStatistics, 'cpu'> {
   return rest;
 }
 
+/** How often a region was compared with the reference engine. */
+const comparisonsIn = (statistics: VmStatistics) => (statistics.cpu as EngineStatistics).regions.compared.regions;
 const engineOf = (statistics: VmStatistics) => (statistics.cpu as { engine: Engine }).engine;
 
 describe('the built-in Guest', () => {
@@ -39,6 +42,13 @@ describe('the built-in Guest', () => {
       expect(shared(stats)).toEqual(shared(runs[0]!.stats));
     }
   }, 5 * MINUTES);
+
+  it('is the same in lockstep, where each region is compared with the reference', async () => {
+    const [plain, lockstep] = [await session(lines, { rng: true }), await session(lines, { rng: true, jit: { lockstep: true, hotAfter: 1 } })];
+    expect(lockstep.text).toBe(plain.text);
+    expect(shared(lockstep.stats)).toEqual(shared(plain.stats));
+    expect(comparisonsIn(lockstep.stats)).toBeGreaterThan(1000);
+  }, 5 * MINUTES);
 });
 
 describe.skipIf(linuxIsMissing('engines'))('Linux', () => {
@@ -50,10 +60,10 @@ describe.skipIf(linuxIsMissing('engines'))('Linux', () => {
   const input = ['uname -a', 'ls -l /proc | head -20', 'seq 1 300 | sort -rn | md5sum', 'for i in 1 2 3 4 5; do (echo $i); done',
     'awk "BEGIN { for (i = 1; i < 50; i++) s += 1 / i; print s }"', 'dd if=/dev/hwrng bs=8 count=1 2>/dev/null | hexdump -C', 'sleep 1', 'cat /proc/interrupts /proc/stat', 'poweroff -f', ''].join('\n');
 
-  async function boot(engine: Engine) {
+  async function boot(engine: Engine, ...options: string[]) {
     const stats = join(folder, engine);
     const done = await runCommand(
-      ['run', '--engine', engine, '--virtual-time', '--rng', '--timeout', '60', '--stats', stats, '--initrd', initrd, kernel, '--', 'console=hvc0'], input,
+      ['run', '--engine', engine, ...options, '--virtual-time', '--rng', '--timeout', '60', '--stats', stats, '--initrd', initrd, kernel, '--', 'console=hvc0'], input,
     );
     return { ...done, statistics: JSON.parse(readFileSync(stats, 'utf8')) as VmStatistics };
   }
@@ -68,5 +78,12 @@ describe.skipIf(linuxIsMissing('engines'))('Linux', () => {
       expect(other.stdout).toBe(reference.stdout);
       expect(shared(other.statistics)).toEqual(shared(reference.statistics));
     }
+  }, 20 * MINUTES);
+
+  it('is the same in lockstep', async () => {
+    const [plain, lockstep] = [await boot('jit'), await boot('jit', '--lockstep')];
+    expect(lockstep).toMatchObject({ status: 0, stderr: '', stdout: plain.stdout });
+    expect(shared(lockstep.statistics)).toEqual(shared(plain.statistics));
+    expect(comparisonsIn(lockstep.statistics)).toBeGreaterThan(100_000);
   }, 20 * MINUTES);
 });

@@ -1,12 +1,14 @@
 /*
  * verify:programs — whole programs, on the real processor and on our engines: same output, same files, same end.
  *
- *   programs [--reference N] [--only PREFIX] [--busybox PATH] [--directory PATH] [--all]
+ *   programs [--reference N] [--only PREFIX] [--busybox PATH] [--directory PATH] [--all] [--lockstep]
  *
  * The interpreter does every program on both processors; on the richer one so does the JIT, and the reference engine does
  * those that take at most N instructions (a few million by default; 0: none).
  *
  * With --directory the programs are those in a directory, static and for 32 bits, each run once without arguments.
+ *
+ * With --lockstep every region of the JIT is compared with the reference engine while it runs.
  *
  * Prints a line per program whose answers differ (with --all, per program) and counts at the end. Ends with status 1 when
  * anything differs beyond what the manual leaves open, and 2 when there is nothing to compare with here.
@@ -43,6 +45,7 @@ const richest = models[models.length - 1]!;
 /** What the reference engine does in a few seconds. */
 const referenceLimit = 12_000_000;
 const budget = 20_000_000_000;
+const lockstep = process.argv.includes('--lockstep');
 /** A Debian package, busybox-static:i386, puts it there. */
 const busyboxPlaces = ['/usr/bin/busybox', '/bin/busybox'];
 
@@ -72,7 +75,7 @@ function findJobs(only: string): Job[] {
 function complaintAbout(job: Job): string | undefined {
   try {
     runNatively(job, join(work, 'native'));
-    runHere(job, join(work, 'ours'), 'interpreter', cpuidModels.default, budget);
+    runHere(job, join(work, 'ours'), { engine: 'interpreter' }, cpuidModels.default, budget);
     return undefined;
   } catch (error) {
     return String(error);
@@ -92,7 +95,7 @@ function compareOnce(job: Job, native: Result, model: Model, engine: EngineName,
   const label = `${job.name} (${model.name}, ${engine})`;
   counts.runs++;
   try {
-    const ours = runHere(job, join(work, 'ours'), engine, model.cpuid, budget);
+    const ours = runHere(job, join(work, 'ours'), { engine, jit: { lockstep } }, model.cpuid, budget);
     const verdict = compareResults(native, ours, job.approximate === true);
     counts.retired += ours.retired;
     counts.approximate += verdict.approximate;

@@ -1,14 +1,14 @@
 /*
  * One program from its first instruction to its end: runs the CPU, and plays the kernel whenever it comes out.
  */
-import { type CpuidModel, type EngineName, ExitReason, PageFault, Register, Vector } from '../../src/index.js';
+import { type CpuidModel, ExitReason, PageFault, Register, Vector } from '../../src/index.js';
 import { type AddressSpace, pagesOf, pageBytes } from './address-space.js';
 import { CallError, Unsupported } from './abi.js';
 import { buildStack, loadElf } from './elf.js';
 import { Files, type OpenFile } from './files.js';
 import { startFpu } from './fpu-image.js';
 import { Signals, causeOf } from './signals.js';
-import { UserMachine } from './user-machine.js';
+import { type EngineChoice, UserMachine } from './user-machine.js';
 
 const physicalBytes = 96 << 20;
 const systemCall = 0x80;
@@ -23,7 +23,7 @@ export interface Outcome {
 
 /** What a program is started with. */
 export interface Start {
-  engine: EngineName;
+  engine: EngineChoice;
   cpuid: CpuidModel;
   program: Uint8Array;
   /** With the program's name as the first. */

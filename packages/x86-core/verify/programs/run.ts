@@ -5,12 +5,13 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { CpuidModel, EngineName } from '../../src/index.js';
+import type { CpuidModel } from '../../src/index.js';
 import { fileCalls } from './calls-files.js';
 import { memoryCalls } from './calls-memory.js';
 import { processCalls } from './calls-process.js';
 import { OpenFile, streams } from './files.js';
 import { Process } from './process.js';
+import type { EngineChoice } from './user-machine.js';
 
 const calls = { ...fileCalls, ...memoryCalls, ...processCalls };
 
@@ -92,7 +93,7 @@ export function runNatively(job: Job, place: string): Result {
 }
 
 /** On our engine. Throws Unsupported when the program asks for something that is not there. */
-export function runHere(job: Job, place: string, engine: EngineName, cpuid: CpuidModel, budget: number): Result {
+export function runHere(job: Job, place: string, engine: EngineChoice, cpuid: CpuidModel, budget: number): Result {
   return around(job, place, (directory, at) => {
     const process = new Process({
       engine, cpuid, program: readFileSync(job.program), args: [job.argv0 ?? job.program, ...job.args],

@@ -2,8 +2,11 @@
  * A machine with nothing on it but one user program: ring 3, flat segments at the selectors a 64-bit Linux kernel gives
  * to 32-bit programs, paging, and an IDT whose every gate leads out to us.
  */
-import { Access, Cr0, type CpuidModel, type EngineName, Machine, SegmentRegister } from '../../src/index.js';
+import { Access, Cr0, type CpuidModel, Machine, type MachineOptions, SegmentRegister } from '../../src/index.js';
 import { AddressSpace, systemPage } from './address-space.js';
+
+/** Who executes, and what its JIT may do. */
+export type EngineChoice = Pick<MachineOptions, 'engine' | 'jit'>;
 
 const exitSelector = 0x10;
 /** Selectors of 32-bit user programs, with RPL 3. */
@@ -35,8 +38,8 @@ export class UserMachine {
   readonly space: AddressSpace;
   readonly #system: number;
 
-  constructor(physicalBytes: number, engine: EngineName, cpuid: CpuidModel) {
-    const machine = new Machine({ physicalBytes, engine, exitSelector, cpuid });
+  constructor(physicalBytes: number, engine: EngineChoice, cpuid: CpuidModel) {
+    const machine = new Machine({ physicalBytes, ...engine, exitSelector, cpuid });
     this.machine = machine;
     this.space = new AddressSpace(machine);
     this.#system = this.space.systemPhysical;
