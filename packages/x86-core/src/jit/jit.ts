@@ -36,7 +36,7 @@ const farthestPage = 100;
 const patience = 2048;
 const wasmPage = 0x10000;
 /** Looks at an address that regions are left for often count for this part of what is needed. */
-const exitWeight = 24;
+const exitWeight = 80;
 /** An address within a region is no good entry: it must be so many times as hot. */
 const coveredPatience = 8;
 /** A region may assume something else so often, before it assumes nothing. */

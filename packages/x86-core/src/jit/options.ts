@@ -40,7 +40,7 @@ export const mostRegions = tableSize - firstPlace.region - 1;
 
 /** What holds where nothing is said. */
 export const defaultJitOptions: JitSettings = {
-  hotAfter: 48, maxInstructions: mostInstructions, maxRegions: mostRegions,
+  hotAfter: 128, maxInstructions: mostInstructions, maxRegions: mostRegions,
   windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, lockstep: false,
 };
 
