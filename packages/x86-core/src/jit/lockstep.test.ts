@@ -47,7 +47,7 @@ describe('lockstep', () => {
     const { regions, instructions } = checked.cpu.statistics;
     expect(regions.compared.instructions).toBe(instructions.regions);
     expect(instructions.regions).toBeGreaterThan(budget / 2);
-    expect(regions.compared.regions).toBeGreaterThan(100);
+    expect(regions.compared.regions).toBeGreaterThan(10);
     expect([checked.cpu.eip, checked.cpu.eflags, checked.cpu.retired, ...checked.cpu.regs]).toEqual([plain.cpu.eip, plain.cpu.eflags, plain.cpu.retired, ...plain.cpu.regs]);
     expect(Buffer.compare(checked.physical.bytes, plain.physical.bytes)).toBe(0);
   });
