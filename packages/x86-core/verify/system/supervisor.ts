@@ -245,7 +245,7 @@ startReal:
     ${move(field('eip'), RealStart.target)}
     mov ${field('cs')}, %ax
     mov %ax, ${RealStart.target + 2}
-    ${move(field('dr7'), variables + 0x40)}
+    mov ${field('dr7')}, %eax
     mov %eax, %dr7
     mov ${field('cr0')}, %eax
     or $1, %eax
