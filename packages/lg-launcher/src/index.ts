@@ -8,6 +8,9 @@ export { type BootOptions, type CpuName, cpuNames, DEFAULT_MEMORY, MAX_MEMORY, M
 export { CONSOLE_BACKLOG, VmConsole } from './vm/console-stream.js';
 export { type ExitReason, ExitStatus, type GuestExit, POWER_OFF_MESSAGE, USAGE_STATUS } from './vm/exit.js';
 export type { VmStatistics } from './vm/statistics.js';
+export { GuestProfiler, type ProfileEntry } from './profile/profiler.js';
+export { formatProfile } from './profile/formats.js';
+export { readSymbols, type SymbolTable } from './profile/symbols.js';
 export type { VirtualTimeOptions } from './vm/time.js';
 export { type BootImages, type LoadedKernel, loadImages } from './loader/kernel.js';
 export { type GuestMemory, guestMemoryOf } from './memory.js';

@@ -20,7 +20,7 @@ import { accessBits, checkCr0, checkCr4, checkEflags, checkRange, checkSegment, 
 import { Processor, type ProcessorOptions } from './processor.js';
 import { resetProcessor } from './reset.js';
 import { cr4Writable } from './system/control.js';
-import { Cr0, Cr4, Eflags, Register, SegmentField, SegmentRegister, State } from './state.js';
+import { Cr0, Cr4, Eflags, Layout, Register, SegmentField, SegmentRegister, State } from './state.js';
 
 /** Which engine executes: 'auto' takes the fastest the host allows. */
 export type EngineName = 'reference' | 'interpreter' | 'jit' | 'auto';
@@ -48,6 +48,7 @@ const highestVector = 0xff;
 const highestLimit = 0xffff;
 const highestBudget = 2 ** 30;
 const userLevel = 3;
+const pageBytes = 4096;
 
 /** True when the host lets us compile WebAssembly; a page's content security policy may not. */
 function canCompile(): boolean {
@@ -276,6 +277,18 @@ export class Cpu {
   /** End the current run (from a hook) or the next one before it starts. An exit that is due anyway comes first. */
   kick(): void {
     if (this.processor.pendingExit < 0) this.processor.requestExit(ExitReason.kick);
+  }
+
+  /**
+   * The 32-bit word at a linear address, a multiple of 4, as the page tables map it for a supervisor; undefined when they do
+   * not, or it is no RAM. Nothing is changed by looking.
+   */
+  peek32(linear: number): number | undefined {
+    checkWord('peek32: linear', linear);
+    const { bus, mmu, u32 } = this.processor;
+    const physical = mmu.peek(linear);
+    const isWord = physical >= 0 && physical % 4 === 0 && bus.isPlain(Math.floor(physical / pageBytes));
+    return isWord ? u32[(Layout.physical + physical) >>> 2]! : undefined;
   }
 
   /** Drop all address translations, global ones too. To be called after the owner has changed page tables in memory. */

@@ -86,6 +86,19 @@ describe('the demo kernel', () => {
     expect(userSymbols.get('start')).toBe(USER_CODE);
   });
 
+  it('names its functions', () => {
+    const table = word(elf, 0x20) + 40; // the first section behind the empty one
+    expect([word(elf, table + 4), word(elf, table + 24), word(elf, table + 36)]).toEqual([2, 2, 16]);
+    const [offset, bytes, strings] = [word(elf, table + 16), word(elf, table + 20), word(elf, table + 40 + 16)];
+    const found = new Map<string, number>();
+    for (let at = offset + 16; at < offset + bytes; at += 16) {
+      const name = strings + word(elf, at);
+      found.set(Buffer.from(elf.subarray(name, elf.indexOf(0, name))).toString(), word(elf, at + 4));
+    }
+    for (const name of ['entry', 'trapStubs', 'lguestData']) expect(found.get(name)).toBe(symbols.get(name));
+    expect(found.get('start')).toBe(USER_CODE);
+  });
+
   it('stays in its places', () => {
     expect(KERNEL_CODE + kernel.bytes.length).toBeLessThanOrEqual(USER_IMAGE);
     expect(USER_IMAGE + user.bytes.length).toBeLessThanOrEqual(KERNEL_DATA);

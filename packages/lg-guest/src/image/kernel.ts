@@ -68,5 +68,5 @@ export function assembleKernel(): AssembledKernel {
     dataBase: layout.KERNEL_BASE + layout.KERNEL_DATA,
     constants: { INIT_PID, userImageBytes: user.bytes.length },
   });
-  return { elf: kernelFile(kernel, user.bytes), symbols: kernel.linked.symbols, userSymbols: user.symbols, kernel: kernel.linked, user };
+  return { elf: kernelFile(kernel, user), symbols: kernel.linked.symbols, userSymbols: user.symbols, kernel: kernel.linked, user };
 }

@@ -124,6 +124,8 @@ interface RunOptions extends LegacyOptions {
   directTraps: boolean;
   stats?: string;
   trace?: string;
+  profile?: string;
+  symbols?: string;
   expect?: string;
   timeout?: number;
   virtualTime?: boolean;
@@ -131,7 +133,7 @@ interface RunOptions extends LegacyOptions {
 
 const defaults: RunRequest = {
   kernel: undefined, kernelArguments: [], memory: DEFAULT_MEMORY, initrd: undefined, blocks: [], rng: false,
-  cpu: 'default', engine: 'auto', jit: undefined, directTraps: true, stats: undefined, trace: undefined, expect: undefined, timeout: undefined,
+  cpu: 'default', engine: 'auto', jit: undefined, directTraps: true, stats: undefined, trace: undefined, profile: undefined, symbols: undefined, expect: undefined, timeout: undefined,
   virtualTime: false, verbose: false,
 };
 
@@ -158,6 +160,8 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     .optionsGroup('What it tells:')
     .option('--stats <file>', 'write counters as JSON at the end; - is stderr')
     .option('--trace <file>', 'write a line for each exit, hypercall and interrupt (slow)')
+    .option('--profile <file>', 'write where the Guest spent its time, for speedscope.app (.json) or as collapsed stacks')
+    .option('--symbols <file>', 'the names for that: a vmlinux or a System.map (by default the kernel\'s own)')
     .option('-v, --verbose', 'say what is being done')
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'this text')
@@ -171,7 +175,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
       kernel, kernelArguments, memory: memorySize(command, options.memory), initrd: options.initrd ?? parent?.initrd,
       blocks: [...(parent?.block ?? []), ...(options.block ?? [])], rng: options.rng ?? parent?.rng ?? false, cpu: options.cpu, engine: options.engine,
       jit: options.lockstep ? { ...options.jit, lockstep: true } : options.jit,
-      directTraps: options.directTraps, stats: options.stats, trace: options.trace, expect: options.expect,
+      directTraps: options.directTraps, stats: options.stats, trace: options.trace, profile: options.profile, symbols: options.symbols, expect: options.expect,
       timeout: options.timeout, virtualTime: options.virtualTime ?? false, verbose: options.verbose ?? parent?.verbose ?? false,
     });
   });

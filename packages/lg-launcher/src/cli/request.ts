@@ -29,6 +29,9 @@ export interface RunRequest {
   /** A file, or "-" for stderr. */
   readonly stats: string | undefined;
   readonly trace: string | undefined;
+  /** A file for a profile, and one with names for it. */
+  readonly profile: string | undefined;
+  readonly symbols: string | undefined;
   readonly expect: string | undefined;
   /** Seconds. */
   readonly timeout: number | undefined;

@@ -9,7 +9,10 @@ import { createOutputFile, type OutputFile, readWholeFile } from '../node/files.
 import { KEY_HELP, keyFilter } from '../node/keys.js';
 import { FATAL_SIGNALS, rawTerminal, watchSignals } from '../node/terminal.js';
 import { recordingLine } from '../trace/recording.js';
-import { bootGuest } from '../vm/boot.js';
+import { formatProfile } from '../profile/formats.js';
+import { GuestProfiler } from '../profile/profiler.js';
+import { readSymbols } from '../profile/symbols.js';
+import { bootGuest, builtInKernel } from '../vm/boot.js';
 import { ExitStatus, type GuestExit } from '../vm/exit.js';
 import type { GuestVm } from '../vm/guest-vm.js';
 import type { BootOptions } from '../vm/options.js';
@@ -38,7 +41,9 @@ export async function run(request: RunRequest): Promise<number> {
     : readWholeFile(request.kernel, 'kernel', 'name a vmlinux or a bzImage, or none for the built-in Guest');
   const initrd = request.initrd === undefined ? undefined
     : readWholeFile(request.initrd, 'initrd', 'name an initial ramdisk, or leave --initrd out');
-  const outputs: { stats?: OutputFile; trace?: OutputFile } = {};
+  const symbols = request.symbols === undefined ? undefined : readWholeFile(request.symbols, 'symbols', 'name a vmlinux or a System.map');
+  const profiler = request.profile === undefined ? undefined : new GuestProfiler();
+  const outputs: { stats?: OutputFile; trace?: OutputFile; profile?: OutputFile } = {};
   const disks: Disk[] = [];
   let vm: GuestVm;
   const outcome: Outcome = { status: 0 };
@@ -46,13 +51,15 @@ export async function run(request: RunRequest): Promise<number> {
     for (const block of request.blocks) disks.push(fileDisk(block.path, block.mode));
     if (request.stats !== undefined && request.stats !== '-') outputs.stats = createOutputFile(request.stats, 'statistics');
     if (request.trace !== undefined) outputs.trace = createOutputFile(request.trace, 'the trace');
+    if (request.profile !== undefined) outputs.profile = createOutputFile(request.profile, 'the profile');
     const input = request.virtualTime && !process.stdin.isTTY ? await readAllInput() : undefined;
-    vm = await bootGuest({ ...bootOptions(request, disks, outputs.trace, say, cursor), ...images(request, kernel, initrd), ...(input && { input }) });
+    vm = await bootGuest({ ...bootOptions(request, disks, outputs.trace, say, cursor), ...images(request, kernel, initrd), ...(input && { input }), ...(profiler && { profiler }) });
     if (input !== undefined) vm.console.end();
   } catch (error) {
     for (const disk of disks) disk.close();
     outputs.stats?.close();
     outputs.trace?.close();
+    outputs.profile?.close();
     throw error;
   }
   if (request.verbose) announce(vm, request, say);
@@ -70,6 +77,8 @@ export async function run(request: RunRequest): Promise<number> {
     outputs.stats?.write(text);
     outputs.stats?.close();
     outputs.trace?.close();
+    if (profiler) outputs.profile?.write(formatProfile(profiler, readSymbols(symbols ?? kernel ?? (await builtInKernel())), request.profile!, vm.stats().kernel.name));
+    outputs.profile?.close();
   }
 }
 

@@ -45,7 +45,7 @@ export async function bootGuest(options: BootOptions = {}): Promise<GuestVm> {
 }
 
 /** The demo kernel, fetched when it is wanted. */
-async function builtInKernel(): Promise<Uint8Array> {
+export async function builtInKernel(): Promise<Uint8Array> {
   const { buildDemoKernel } = await import('@lguest/lg-guest');
   return buildDemoKernel();
 }

@@ -115,7 +115,8 @@ export class GuestVm {
   /** Returns the message of a restart, or sets #ending. */
   async #runUntilItEnds(): Promise<string> {
     const { lguest, bus } = this.#computer;
-    const { time } = this.#blueprint;
+    const { time, options: { profiler } } = this.#blueprint;
+    profiler?.begin();
     let turnStarted = performance.now();
     let left = time.slice();
     while (this.#ending === undefined) {
@@ -137,7 +138,8 @@ export class GuestVm {
       const unfinished = bus.servePending();
 
       const ticks = lguest.ticks;
-      const exit: HostExit = lguest.runSlice(left);
+      const exit: HostExit = lguest.runSlice(profiler === undefined ? left : Math.min(left, profiler.due(ticks)));
+      profiler?.ran(lguest.ticks, lguest.cpu);
       const ran = lguest.ticks - ticks;
       switch (exit.kind) {
         case 'notify':

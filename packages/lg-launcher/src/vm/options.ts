@@ -7,6 +7,7 @@ import { type CpuidModel, cpuidModels, type JitOptions } from '@lguest/x86-core'
 import type { Disk } from '../devices/block.js';
 import type { RandomSource } from '../devices/rng.js';
 import { LauncherError } from '../error.js';
+import type { GuestProfiler } from '../profile/profiler.js';
 import type { VirtualTimeOptions } from './time.js';
 
 /** A CPU by name. */
@@ -54,6 +55,8 @@ export interface BootOptions {
   readonly signal?: AbortSignal;
   /** Told everything that happens between Guest and Host, with the Guest's clock (nanoseconds). Costs speed. */
   readonly onTrace?: (event: TraceEvent, time: bigint) => void;
+  /** Looks where the Guest spends its time. */
+  readonly profiler?: GuestProfiler;
   /** Told when the Guest restarts. */
   readonly onRestart?: (message: string) => void;
   /** How to sleep; the sub-path entries have better ones than the default. */
