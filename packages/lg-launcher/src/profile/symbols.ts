@@ -23,7 +23,7 @@ const REACH = 0x1_0000;
 /** Byte offsets in the file header, a section header and a symbol. */
 const Header = { sections: 0x20, sectionBytes: 0x2e, sectionCount: 0x30 } as const;
 const Section = { type: 4, offset: 16, size: 20, link: 24, bytes: 40 } as const;
-const Symbol = { value: 4, info: 12, bytes: 16 } as const;
+const Entry = { value: 4, info: 12, bytes: 16 } as const;
 const SHT_SYMTAB = 2;
 const STT_FUNC = 2;
 const STT_NOTYPE = 0;
@@ -68,12 +68,12 @@ function readElfSymbols(file: Uint8Array): NamedPlace[] {
     if (table === undefined || size < Section.bytes) return [];
     const strings = header(table.link);
     const places: NamedPlace[] = [];
-    for (let at = table.offset; at + Symbol.bytes <= table.offset + table.size; at += Symbol.bytes) {
-      const type = view.getUint8(at + Symbol.info) & typeMask;
+    for (let at = table.offset; at + Entry.bytes <= table.offset + table.size; at += Entry.bytes) {
+      const type = view.getUint8(at + Entry.info) & typeMask;
       if (type !== STT_FUNC && type !== STT_NOTYPE) continue;
       const start = strings.offset + view.getUint32(at, true);
       const name = new TextDecoder().decode(file.subarray(start, file.indexOf(0, start)));
-      if (name !== '' && !ownLabel.test(name)) places.push({ address: view.getUint32(at + Symbol.value, true), name });
+      if (name !== '' && !ownLabel.test(name)) places.push({ address: view.getUint32(at + Entry.value, true), name });
     }
     return places;
   } catch (error) {
