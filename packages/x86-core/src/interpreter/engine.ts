@@ -34,6 +34,9 @@ const pageMask = 0xfff;
 const shortestSlice = 1 << 13;
 const longestSlice = 1 << 16;
 
+/** Regions that have gone, but whose code the host may still keep. */
+const mostRemains = 256;
+
 type RunFunction = (record: number, pageBase: number) => number;
 
 /** Machines that agree in undefined results share their interpreter. */
@@ -89,8 +92,9 @@ export class InterpreterEngine implements Engine {
   readonly #plain: Uint16Array;
   /** Handlers of repeated string instructions. */
   readonly #repeats: ReadonlySet<number>;
-  readonly #run: RunFunction;
-  readonly #operations = new WebAssembly.Table({ element: 'anyfunc', initial: tableSize });
+  readonly #module: WebAssembly.Module;
+  #run!: RunFunction;
+  #operations!: WebAssembly.Table;
   readonly #installed = new Map<Unit, boolean>();
   /** Undefined for the interpreter alone. */
   readonly jit: Jit | undefined;
@@ -117,17 +121,8 @@ export class InterpreterEngine implements Engine {
     this.#plain = generated.plain;
     this.#repeats = new Set(callShapes.filter(({ repeats }) => repeats).map((shape) => generated.calls.get(callKey(shape))!));
     this.code = new CodeCache(cpu, generated, (unit) => this.#install(unit));
-    const instance = new WebAssembly.Instance(module, {
-      env: {
-        memory: cpu.memory,
-        operations: this.#operations,
-        step: (record: number, pageBase: number) => this.#step(record, pageBase),
-        fill: (linear: number, kind: number) => this.#fill(linear, kind),
-        decodeOne: (linear: number, table: number, first: number) => this.code.decodeOne(linear, table, first !== 0),
-      },
-    });
-    this.#run = instance.exports['run'] as RunFunction;
-    this.code.attach(instance.exports['decodeRun'] as DecodeRun);
+    this.#module = module;
+    this.#instantiate();
     this.jit = settings && new Jit(cpu, this.code, this.#operations, (unit) => this.#install(unit), settings);
     if (cpu instanceof RecordingProcessor) this.jit!.lockstep = new Lockstep(cpu, this.#stepper.reference);
     cpu.onCodeWrite = (physical, length) => {
@@ -138,6 +133,36 @@ export class InterpreterEngine implements Engine {
       cpu.mmu.flushAll(true);
       cpu.i32[ATTENTION] = 1;
     };
+  }
+
+  /**
+   * The generated code, and a table for the functions it calls: a new one. (On Node 20 and 22 a table keeps all code that
+   * was ever made for it: what regions have gone goes with theirs.)
+   */
+  #instantiate(): void {
+    const cpu = this.#cpu;
+    this.#operations = new WebAssembly.Table({ element: 'anyfunc', initial: tableSize });
+    const instance = new WebAssembly.Instance(this.#module, {
+      env: {
+        memory: cpu.memory,
+        operations: this.#operations,
+        step: (record: number, pageBase: number) => this.#step(record, pageBase),
+        fill: (linear: number, kind: number) => this.#fill(linear, kind),
+        decodeOne: (linear: number, table: number, first: number) => this.code.decodeOne(linear, table, first !== 0),
+      },
+    });
+    this.#run = instance.exports['run'] as RunFunction;
+    this.code.attach(instance.exports['decodeRun'] as DecodeRun);
+  }
+
+  /** Be rid of the remains of regions that have gone. No generated code may be running. */
+  #renew(jit: Jit): void {
+    this.#instantiate();
+    const units = [...this.#installed].filter(([, there]) => there).map(([unit]) => unit);
+    for (const unit of units) this.#installed.delete(unit);
+    for (const unit of units) this.#install(unit);
+    if (this.#cpu.i32[State.besideCode >> 2] !== 0) this.#prepareBesideCode();
+    jit.moveTo(this.#operations);
   }
 
   /** Have a unit's operations in the table. False where the host cannot compile them: it may have no SIMD. */
@@ -195,6 +220,7 @@ export class InterpreterEngine implements Engine {
 
   #look(jit: Jit): void {
     const { i32 } = this.#cpu;
+    if (jit.remains >= mostRemains) this.#renew(jit);
     jit.sample(this.#lastRun >>> 0);
     if (i32[WANTED] === 0) return;
     jit.improve(i32[WANTED]!);

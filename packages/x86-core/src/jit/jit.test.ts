@@ -168,6 +168,20 @@ describe('regions', () => {
     expect(cpu.regs[Register.eax]).toBe((budget / 2) * 4);
   });
 
+  it('go, and with them what the host keeps of them, hundreds of times', () => {
+    const [jit, interpreter] = [machineWith('again: add $1, %eax\nrol $1, %eax\njmp again'), machineWith('again: add $1, %eax\nrol $1, %eax\njmp again', 'interpreter')];
+    for (let i = 0; i < 600; i++) {
+      for (const { cpu, physical } of [jit, interpreter]) {
+        physical.write8(codeAt + 2, i);
+        cpu.run(40_000);
+      }
+      expect(jit.cpu.regs[Register.eax]).toBe(interpreter.cpu.regs[Register.eax]);
+    }
+    const { compiled, dropped } = jit.cpu.statistics.regions;
+    expect(dropped).toBeGreaterThan(512);
+    expect(compiled).toBeGreaterThan(512);
+  });
+
   it('go when they change themselves', () => {
     // the immediate of the first instruction grows every 256 rounds
     compare('again: add $1, %eax\ninc %ecx\ntest $0xff, %ecx\njnz again\nincb 0x1002\njmp again', 12);

@@ -81,7 +81,9 @@ export class Jit {
   readonly #stats = { compiled: 0, improved: 0, dropped: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0 };
   readonly #cpu: Processor;
   readonly #code: CodeCache;
-  readonly #table: WebAssembly.Table;
+  #table: WebAssembly.Table;
+  /** Regions that have gone since the table was new. */
+  remains = 0;
   readonly #install: (unit: Unit) => boolean;
   /** Set where regions are compared with the reference engine. */
   lockstep: Lockstep | undefined;
@@ -113,7 +115,7 @@ export class Jit {
     this.#decoder = new Decoder(cpu.features);
     this.#links = new Links(cpu.i32, nowherePlace);
     this.#profiles = new CallProfiles(cpu.i32);
-    for (let place = nowherePlace; place < tableSize; place++) table.set(place, this.#nowhere);
+    this.#clearPlaces();
     forgetPlaces(cpu.i32, nowherePlace);
     code.onPageGone = (page) => {
       for (const place of page.regions) this.#drop(place);
@@ -142,6 +144,18 @@ export class Jit {
     return this.#regions.get((u8[record + Field.placeHigh]! << 8) | u8[record + Field.placeLow]!);
   }
 
+  #clearPlaces(): void {
+    for (let place = nowherePlace; place < tableSize; place++) this.#table.set(place, this.#nowhere);
+  }
+
+  /** There is a new table. All regions go: they know the old one. */
+  moveTo(table: WebAssembly.Table): void {
+    this.#dropAll();
+    this.#table = table;
+    this.#clearPlaces();
+    this.remains = 0;
+  }
+
   #drop(place: number): void {
     const { pages, record, fields, key, covers } = this.#regions.get(place)!;
     for (const page of pages) page.regions.delete(place);
@@ -150,6 +164,7 @@ export class Jit {
     this.#regions.delete(place);
     this.#links.set(key, undefined);
     this.#table.set(place, this.#nowhere);
+    this.remains++;
     forgetPlaces(this.#cpu.i32, nowherePlace);
     this.#free.push(place);
     this.#stats.dropped++;
