@@ -18,7 +18,8 @@ const command = {
   sourcemap: false,
   minify: true,
   splitting: false,
-  noExternal: [/.*/],
+  // but for the disassemblers, which hardly anybody wants
+  noExternal: [/^(?!iced-x86$|wabt$)/],
   // commander is a CommonJS module
   banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   onSuccess: async () => {

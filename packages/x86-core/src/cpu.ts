@@ -12,7 +12,7 @@ import { type Exit, ExitReason } from './exit.js';
 import { CpuFault } from './fault.js';
 import { readEflags, writeEflags } from './flags.js';
 import { type InstructionCounts, InterpreterEngine } from './interpreter/engine.js';
-import { type JitStatistics, noRegions } from './jit/jit.js';
+import { type JitStatistics, noRegions, type RegionCode } from './jit/jit.js';
 import { type JitOptions, settingsOf } from './jit/options.js';
 import { RecordingProcessor } from './jit/recorder.js';
 import { deliverExternal } from './interrupt.js';
@@ -329,6 +329,11 @@ export class Cpu {
     if (!(engine instanceof InterpreterEngine))
       return { engine: 'reference', decoded: 0, invalidations: 0, evictions: 0, codeBytes: 0, instructions: { regions: 0, interpreter: 0, reference: this.retired }, regions: noRegions };
     return { engine: engine.jit ? 'jit' : 'interpreter', ...engine.code.stats, codeBytes: engine.code.used, instructions: engine.instructions, regions: engine.jit?.statistics ?? noRegions };
+  }
+
+  /** Code of the regions there are now, by address. With option `jit: { keepCode: true }`; else there is none. */
+  regions(): readonly RegionCode[] {
+    return this.#engine instanceof InterpreterEngine ? this.#engine.jit?.regions ?? [] : [];
   }
 
   /** Stack pointer, unsigned; a convenience for owners that walk stacks. */

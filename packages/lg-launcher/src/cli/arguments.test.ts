@@ -24,7 +24,7 @@ describe('lguest run', () => {
   it('boots the built-in Guest without a kernel', () => {
     expect(request('run')).toEqual({
       kernel: undefined, kernelArguments: [], memory: 64 * MIB, initrd: undefined, blocks: [], rng: false, cpu: 'default', engine: 'auto',
-      jit: undefined, directTraps: true, stats: undefined, trace: undefined, profile: undefined, symbols: undefined, expect: undefined, timeout: undefined, virtualTime: false,
+      jit: undefined, directTraps: true, stats: undefined, trace: undefined, profile: undefined, symbols: undefined, dumpRegions: undefined, expect: undefined, timeout: undefined, virtualTime: false,
       verbose: false,
     });
   });
@@ -32,7 +32,7 @@ describe('lguest run', () => {
   it('takes all its options', () => {
     const made = request(
       'run', '--memory', '128M', '--initrd', 'i.gz', '--block', 'a.img', '--block=b,c.img,ro', '--block', 'd.img,overlay', '--rng',
-      '--cpu', 'pentium3', '--engine', 'reference', '--jit', 'windows=off,hotAfter=3', '--jit', 'links=on', '--lockstep', '--no-direct-traps', '--stats', '-', '--trace', 't', '--profile', 'p.json', '--symbols', 'System.map', '--expect', 'login:', '--timeout', '2.5',
+      '--cpu', 'pentium3', '--engine', 'reference', '--jit', 'windows=off,hotAfter=3', '--jit', 'links=on', '--lockstep', '--no-direct-traps', '--stats', '-', '--trace', 't', '--profile', 'p.json', '--symbols', 'System.map', '--dump-regions', 'd', '--expect', 'login:', '--timeout', '2.5',
       '--virtual-time', '-v', 'vmlinux', '--', 'console=hvc0', '--memory', 'x',
     );
     expect(made).toEqual({
@@ -40,7 +40,7 @@ describe('lguest run', () => {
       blocks: [
         { path: 'a.img', mode: 'read-write' }, { path: 'b,c.img', mode: 'read-only' }, { path: 'd.img', mode: 'overlay' },
       ],
-      rng: true, cpu: 'pentium3', engine: 'reference', jit: { windows: false, hotAfter: 3, links: true, lockstep: true }, directTraps: false, stats: '-', trace: 't', profile: 'p.json', symbols: 'System.map', expect: 'login:', timeout: 2.5,
+      rng: true, cpu: 'pentium3', engine: 'reference', jit: { windows: false, hotAfter: 3, links: true, lockstep: true, keepCode: true }, directTraps: false, stats: '-', trace: 't', profile: 'p.json', symbols: 'System.map', dumpRegions: 'd', expect: 'login:', timeout: 2.5,
       virtualTime: true, verbose: true,
     });
   });

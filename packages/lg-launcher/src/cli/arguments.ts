@@ -126,6 +126,7 @@ interface RunOptions extends LegacyOptions {
   trace?: string;
   profile?: string;
   symbols?: string;
+  dumpRegions?: string;
   expect?: string;
   timeout?: number;
   virtualTime?: boolean;
@@ -133,7 +134,7 @@ interface RunOptions extends LegacyOptions {
 
 const defaults: RunRequest = {
   kernel: undefined, kernelArguments: [], memory: DEFAULT_MEMORY, initrd: undefined, blocks: [], rng: false,
-  cpu: 'default', engine: 'auto', jit: undefined, directTraps: true, stats: undefined, trace: undefined, profile: undefined, symbols: undefined, expect: undefined, timeout: undefined,
+  cpu: 'default', engine: 'auto', jit: undefined, directTraps: true, stats: undefined, trace: undefined, profile: undefined, symbols: undefined, dumpRegions: undefined, expect: undefined, timeout: undefined,
   virtualTime: false, verbose: false,
 };
 
@@ -162,6 +163,7 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     .option('--trace <file>', 'write a line for each exit, hypercall and interrupt (slow)')
     .option('--profile <file>', 'write where the Guest spent its time, for speedscope.app (.json) or as collapsed stacks')
     .option('--symbols <file>', 'the names for that: a vmlinux or a System.map (by default the kernel\'s own)')
+    .option('--dump-regions <directory>', 'write the code of each region of the JIT there at the end, the Guest\'s and ours')
     .option('-v, --verbose', 'say what is being done')
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'this text')
@@ -174,8 +176,8 @@ function runCommand(kernelArguments: readonly string[], done: (request: RunReque
     done({
       kernel, kernelArguments, memory: memorySize(command, options.memory), initrd: options.initrd ?? parent?.initrd,
       blocks: [...(parent?.block ?? []), ...(options.block ?? [])], rng: options.rng ?? parent?.rng ?? false, cpu: options.cpu, engine: options.engine,
-      jit: options.lockstep ? { ...options.jit, lockstep: true } : options.jit,
-      directTraps: options.directTraps, stats: options.stats, trace: options.trace, profile: options.profile, symbols: options.symbols, expect: options.expect,
+      jit: jitOf(options),
+      directTraps: options.directTraps, stats: options.stats, trace: options.trace, profile: options.profile, symbols: options.symbols, dumpRegions: options.dumpRegions, expect: options.expect,
       timeout: options.timeout, virtualTime: options.virtualTime ?? false, verbose: options.verbose ?? parent?.verbose ?? false,
     });
   });
@@ -187,7 +189,7 @@ function collectBlock(text: string, before: BlockRequest[] = []): BlockRequest[]
 }
 
 /** As in "hotAfter=16, windows=on". */
-const jitOptionNames = Object.entries(defaultJitOptions).filter(([name]) => name !== 'lockstep')
+const jitOptionNames = Object.entries(defaultJitOptions).filter(([name]) => name !== 'lockstep' && name !== 'keepCode')
   .map(([name, value]) => `${name}=${typeof value === 'boolean' ? 'on' : value}`).join(', ');
 
 function jitOptions(text: string, before: JitOptions = {}): JitOptions {
@@ -196,6 +198,12 @@ function jitOptions(text: string, before: JitOptions = {}): JitOptions {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
+}
+
+/** What all options together say of the JIT. */
+function jitOf({ jit, lockstep, dumpRegions }: RunOptions): JitOptions | undefined {
+  if (!lockstep && dumpRegions === undefined) return jit;
+  return { ...jit, ...(lockstep && { lockstep }), ...(dumpRegions !== undefined && { keepCode: true }) };
 }
 
 function positiveNumber(text: string): number {

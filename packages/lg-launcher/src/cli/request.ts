@@ -32,6 +32,8 @@ export interface RunRequest {
   /** A file for a profile, and one with names for it. */
   readonly profile: string | undefined;
   readonly symbols: string | undefined;
+  /** A directory for the code of the JIT's regions. */
+  readonly dumpRegions: string | undefined;
   readonly expect: string | undefined;
   /** Seconds. */
   readonly timeout: number | undefined;

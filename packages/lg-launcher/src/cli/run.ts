@@ -2,16 +2,17 @@
  * `lguest run`: open what was named, boot, connect the terminal, wait, and clean up, in this order, so that nothing is
  * touched before everything was found good.
  */
+import { join } from 'node:path';
 import { createSleeper } from '@lguest/hrtimer/node';
 import type { Disk } from '../devices/block.js';
 import { fileDisk } from '../node/file-disk.js';
-import { createOutputFile, type OutputFile, readWholeFile } from '../node/files.js';
+import { createOutputFile, makeDirectory, type OutputFile, readWholeFile } from '../node/files.js';
 import { KEY_HELP, keyFilter } from '../node/keys.js';
 import { FATAL_SIGNALS, rawTerminal, watchSignals } from '../node/terminal.js';
 import { recordingLine } from '../trace/recording.js';
 import { formatProfile } from '../profile/formats.js';
 import { GuestProfiler } from '../profile/profiler.js';
-import { readSymbols } from '../profile/symbols.js';
+import { readSymbols, type SymbolTable } from '../profile/symbols.js';
 import { bootGuest, builtInKernel } from '../vm/boot.js';
 import { ExitStatus, type GuestExit } from '../vm/exit.js';
 import type { GuestVm } from '../vm/guest-vm.js';
@@ -48,6 +49,7 @@ export async function run(request: RunRequest): Promise<number> {
   let vm: GuestVm;
   const outcome: Outcome = { status: 0 };
   try {
+    if (request.dumpRegions !== undefined) makeDirectory(request.dumpRegions, 'regions');
     for (const block of request.blocks) disks.push(fileDisk(block.path, block.mode));
     if (request.stats !== undefined && request.stats !== '-') outputs.stats = createOutputFile(request.stats, 'statistics');
     if (request.trace !== undefined) outputs.trace = createOutputFile(request.trace, 'the trace');
@@ -77,8 +79,10 @@ export async function run(request: RunRequest): Promise<number> {
     outputs.stats?.write(text);
     outputs.stats?.close();
     outputs.trace?.close();
-    if (profiler) outputs.profile?.write(formatProfile(profiler, readSymbols(symbols ?? kernel ?? (await builtInKernel())), request.profile!, vm.stats().kernel.name));
+    const names = async () => readSymbols(symbols ?? kernel ?? (await builtInKernel()));
+    if (profiler) outputs.profile?.write(formatProfile(profiler, await names(), request.profile!, vm.stats().kernel.name));
     outputs.profile?.close();
+    if (request.dumpRegions !== undefined) await dumpRegions(vm, request.dumpRegions, await names());
   }
 }
 
@@ -176,6 +180,18 @@ function connect(vm: GuestVm, request: RunRequest, outcome: Outcome, say: (text:
     stdin.off('end', onEnd);
     stdin.pause();
   };
+}
+
+/** A file for each region that is there now. */
+async function dumpRegions(vm: GuestVm, directory: string, { nameAt }: SymbolTable): Promise<void> {
+  const { regionFormatter } = await import('../profile/region-text.js');
+  const format = await regionFormatter(nameAt);
+  for (const region of vm.regions()) {
+    const name = `${region.linear.toString(16).padStart(8, '0')}-${region.user ? 'user' : 'kernel'}.txt`;
+    const file = createOutputFile(join(directory, name), 'a region');
+    file.write(format(region));
+    file.close();
+  }
 }
 
 function announce(vm: GuestVm, request: RunRequest, say: (text: string) => void): void {

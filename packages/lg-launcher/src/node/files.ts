@@ -1,7 +1,7 @@
 /*
  * Files in, sentences out: whatever is wrong with a file, the user learns which, what, and what to do.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { LauncherError } from '../error.js';
 
 /** What the system says, in words. */
@@ -32,6 +32,15 @@ export function readWholeFile(path: string, what: string, remedy: string): Uint8
     return readFileSync(path);
   } catch (error) {
     throw new LauncherError('unreadable', `Cannot read the ${what} ${path}: ${faultOf(error)}; ${remedy}.`, { cause: error });
+  }
+}
+
+/** Make sure of a directory. @throws LauncherError 'unreadable'. */
+export function makeDirectory(path: string, what: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new LauncherError('unreadable', `Cannot make the directory ${path} for ${what}: ${faultOf(error)}; name another one.`, { cause: error });
   }
 }
 

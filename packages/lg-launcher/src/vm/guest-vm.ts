@@ -7,6 +7,7 @@
  */
 import type { HostExit } from '@lguest/lg-host';
 import { VirtioConsoleQueue } from '@lguest/lg-host/abi';
+import type { RegionCode } from '@lguest/x86-core';
 import { comfortableMebibytes } from '../loader/elf.js';
 import { assemble, type Blueprint, type Computer } from './assemble.js';
 import type { VmConsole } from './console-stream.js';
@@ -81,6 +82,11 @@ export class GuestVm {
   /** Counters of Host, CPU and devices. Can be asked at any time, also after the end. */
   stats(): VmStatistics {
     return takeStatistics(this.#blueprint, this.#computer, this.#boots, this.#ending, this.#startedAt);
+  }
+
+  /** Code of the JIT's regions; with option `jit: { keepCode: true }`, else there is none. Can be asked at any time. */
+  regions(): readonly RegionCode[] {
+    return this.#computer.lguest.cpu.regions();
   }
 
   /** The Guest's clock: nanoseconds since the epoch. */

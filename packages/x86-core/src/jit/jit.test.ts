@@ -4,7 +4,7 @@
  */
 import { AssemblyState } from '@defasm/core';
 import { describe, expect, it } from 'vitest';
-import { type EngineName, ExitReason, Machine, Register, SegmentRegister } from '../index.js';
+import { type EngineName, ExitReason, type JitOptions, Machine, Register, SegmentRegister } from '../index.js';
 import { Access, Cr0, Cr4 } from '../state.js';
 import { emitStructured } from './structure.js';
 
@@ -17,8 +17,8 @@ function assemble(source: string): Uint8Array {
   return state.head.dump();
 }
 
-function machineWith(source: string, engine: EngineName = 'jit'): Machine {
-  const machine = new Machine({ physicalBytes: 1 << 20, engine, jit: { hotAfter: 1 } });
+function machineWith(source: string, engine: EngineName = 'jit', jit: JitOptions = {}): Machine {
+  const machine = new Machine({ physicalBytes: 1 << 20, engine, jit: { hotAfter: 1, ...jit } });
   const { cpu, physical } = machine;
   const access = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
   cpu.cr0 = Cr0.pe | Cr0.et;
@@ -153,6 +153,22 @@ describe('regions', () => {
 
   it('leave for what they do not have, and come back', () => {
     compare('again: pushf\npop %eax\ncpuid\nshl $3, %ebx\nadc %ecx, %edx\ndec %esi\njnz again\nmov $100, %esi\njmp again');
+  });
+
+  it('can be looked at', () => {
+    const source = 'again: inc %eax\ncall other\ncmp $1000, %ebx\njne again\nxor %ebx, %ebx\njmp again\nother: inc %ebx\nret';
+    expect(compare(source, 4).cpu.regions()).toEqual([]);
+    const { cpu, physical } = machineWith(source, 'jit', { keepCode: true });
+    cpu.run(budget);
+    const regions = cpu.regions();
+    expect(regions.length).toBe(cpu.statistics.regions.live);
+    const { blocks, module, user } = regions.find(({ linear }) => linear === codeAt)!;
+    expect(user).toBe(false);
+    expect(WebAssembly.validate(module as Uint8Array<ArrayBuffer>)).toBe(true);
+    expect(blocks[0]!.linear).toBe(codeAt);
+    // the routine is part of it
+    expect(blocks.map(({ linear }) => linear)).toContain(codeAt + assemble(source).length - 2);
+    for (const { linear, bytes } of blocks) expect([...bytes]).toEqual([...physical.bytes.subarray(linear, linear + bytes.length)]);
   });
 
   it('go when their code changes', () => {

@@ -70,6 +70,18 @@ export interface JitStatistics {
   compared: { regions: number; instructions: number };
 }
 
+/** A region, for people to look at. */
+export interface RegionCode {
+  /** Linear address of its entry when it was made. */
+  readonly linear: number;
+  /** It is for level 3, not for the others. */
+  readonly user: boolean;
+  /** The guest's instructions: straight pieces, the entry's first, with the bytes at their linear addresses. Routines that were taken in come once for each call. */
+  readonly blocks: readonly { readonly linear: number; readonly bytes: Uint8Array }[];
+  /** The WebAssembly module, whose one function the region is. */
+  readonly module: Uint8Array;
+}
+
 /** Where there is no JIT. */
 export const noRegions: JitStatistics = {
   live: 0, links: 0, compiled: 0, improved: 0, dropped: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0,
@@ -135,6 +147,11 @@ export class Jit {
 
   get statistics(): JitStatistics {
     return { live: this.#regions.size, links: this.#links.size, ...this.#stats, compared: { ...(this.lockstep?.stats ?? noRegions.compared) } };
+  }
+
+  /** The regions there are now, by address; none unless option `keepCode` is set. */
+  get regions(): RegionCode[] {
+    return [...this.#regions.values()].flatMap(({ code }) => code ?? []).sort((a, b) => a.linear - b.linear);
   }
 
   /** The region that begins at a record, if one does, for lockstep. */
@@ -320,10 +337,19 @@ export class Jit {
     takeObservation(cpu.i32, place);
     const run = exports['region'] as RegionFunction;
     this.#table.set(place, run);
-    this.#enter({ place, run, needed, record, linear, user: this.#user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
+    const kept = this.#settings.keepCode ? { linear, user: this.#user, module: code, blocks: this.#bytesOf(blocks, page, linear) } : undefined;
+    this.#enter({ place, run, needed, code: kept, record, linear, user: this.#user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
     this.#stats.compiled++;
     this.#stats.modules++;
     this.#stats.bytes += code.length;
+  }
+
+  #bytesOf(blocks: readonly Block[], entry: CodePage, linear: number): RegionCode['blocks'] {
+    const { pages } = this.#surroundings(entry, linear >>> pageShift);
+    return blocks.map(({ start, end }) => {
+      const from = Layout.physical + pages(start >> pageShift)!.physicalPage * pageSize + (start & pageMask);
+      return { linear: ((linear & ~pageMask) + start) >>> 0, bytes: this.#cpu.u8.slice(from, from + end - start) };
+    });
   }
 
   get #user(): boolean { return this.#cpu.i32[State.cpl >> 2] === userLevel; }
@@ -394,6 +420,8 @@ export class Jit {
 
 /** A region, and how to be rid of it. */
 interface Region extends Candidate {
+  /** Kept if somebody wants to see it. */
+  readonly code: RegionCode | undefined;
   readonly pages: readonly CodePage[];
   /** Its entry's record, its address and privilege when it was made, and what the record was before. */
   readonly record: number;

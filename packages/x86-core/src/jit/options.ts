@@ -28,6 +28,8 @@ export interface JitOptions {
   links?: boolean;
   /** Every region's work is compared with the reference engine's, which is slow. A difference is an Error from run(). Default false. */
   lockstep?: boolean;
+  /** Keep what regions were made of and what they became, for Cpu.regions(). Default false. */
+  keepCode?: boolean;
 }
 
 /** The same with nothing left open. */
@@ -41,7 +43,7 @@ export const mostRegions = tableSize - firstPlace.region - 1;
 /** What holds where nothing is said. */
 export const defaultJitOptions: JitSettings = {
   hotAfter: 128, maxInstructions: mostInstructions, maxRegions: mostRegions,
-  windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, lockstep: false,
+  windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, lockstep: false, keepCode: false,
 };
 
 /** Highest value of each number; the lowest is 1. */
