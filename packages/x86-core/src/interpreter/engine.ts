@@ -33,6 +33,8 @@ const pageMask = 0xfff;
 /** Instructions between two looks at what is hot, at least and at most; up to as many are added. Powers of two. */
 const shortestSlice = 1 << 13;
 const longestSlice = 1 << 16;
+/** Instructions between two steps of making a region, at least. */
+const stepSlice = 1 << 11;
 
 /** Regions that have gone, but whose code the host may still keep. */
 const mostRemains = 256;
@@ -202,7 +204,8 @@ export class InterpreterEngine implements Engine {
     let left = i32[BUDGET]!;
     for (;;) {
       this.#noise = (Math.imul(this.#noise, 0x19660d) + 0x3c6ef35f) | 0;
-      const slice = Math.min(left, this.#slice + ((this.#noise >>> 8) & (this.#slice - 1)));
+      const length = jit.busy ? stepSlice : this.#slice;
+      const slice = Math.min(left, length + ((this.#noise >>> 8) & (length - 1)));
       const before = u32[IN_REGIONS]!;
       stepper.held = left - slice;
       i32[BUDGET] = slice;
@@ -211,6 +214,7 @@ export class InterpreterEngine implements Engine {
       if (cpu.pendingExit >= 0) break;
       if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) this.#look(jit);
       if (left <= 0) break;
+      if (length === stepSlice) continue;
       const interpreted = slice - i32[BUDGET]! - ((u32[IN_REGIONS]! - before) >>> 0);
       this.#slice = interpreted < shortestSlice >> 1 ? Math.min(this.#slice * 2, longestSlice) : shortestSlice;
     }
@@ -222,7 +226,7 @@ export class InterpreterEngine implements Engine {
     const { i32 } = this.#cpu;
     if (jit.remains >= mostRemains) this.#renew(jit);
     jit.sample(this.#lastRun >>> 0);
-    if (i32[WANTED] === 0) return;
+    if (i32[WANTED] === 0 || jit.busy) return;
     jit.improve(i32[WANTED]!);
     i32[WANTED] = 0;
   }
@@ -231,7 +235,7 @@ export class InterpreterEngine implements Engine {
   #runInLockstep(jit: Jit, lockstep: Lockstep): void {
     const cpu = this.#cpu;
     const { i32 } = cpu;
-    const lookAfter = (left: number): number => Math.max(0, left - shortestSlice);
+    const lookAfter = (left: number): number => Math.max(0, left - (jit.busy ? stepSlice : shortestSlice));
     let [nextLook, exits] = [lookAfter(i32[BUDGET]!), 0];
     while (i32[BUDGET]! > 0 && cpu.pendingExit < 0) {
       i32[ATTENTION] = 0;

@@ -43,19 +43,28 @@ export interface CompiledRegion {
 }
 
 /**
- * Compile a region. The function takes its entry's EIP and how deep regions may still call each other, and returns the EIP of the next
- * instruction. It may have executed none: then State.budget is what it was.
+ * Compile a region, in steps between which the guest may go on. The function takes its entry's EIP and how deep regions may
+ * still call each other, and returns the EIP of the next instruction. It may have executed none: then State.budget is what it was.
  */
-export function compileRegion(blocks: readonly Block[], context: CompileContext): CompiledRegion {
+export function* compileRegion(blocks: readonly Block[], context: CompileContext): Generator<void, CompiledRegion> {
   let { assumptions } = context;
   for (;;) {
-    const { conflicts, ...region } = writeRegion(blocks, { ...context, assumptions });
-    if (conflicts.size === 0) return region;
+    const { conflicts, needed, encode } = writeRegion(blocks, { ...context, assumptions });
+    yield;
+    if (conflicts.size === 0) return { code: encode(), needed };
     assumptions = without(assumptions, conflicts);
   }
 }
 
-function writeRegion(blocks: readonly Block[], context: CompileContext): CompiledRegion & { conflicts: ReadonlySet<number> } {
+/** A region written, and not yet put into bytes. */
+interface Draft {
+  /** Assumptions that it must be written without. */
+  readonly conflicts: ReadonlySet<number>;
+  readonly needed: number;
+  encode(): Uint8Array<ArrayBuffer>;
+}
+
+function writeRegion(blocks: readonly Block[], context: CompileContext): Draft {
   const f = new OperationBuilder();
   const eip = f.parameter(0);
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
@@ -121,11 +130,12 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): Compile
       }
     }),
   }));
-  const region = f.finish('region');
-  const code = encodeModule({
-    memoryPages: context.memoryPages, imports: [], functions: [region], ...(f.callsTable && { table: { size: tableSize, offset: 0, elements: [] } }),
-  });
-  return { code, needed: lengths[0]!, conflicts: b.conflicts };
+  return {
+    conflicts: b.conflicts, needed: lengths[0]!,
+    encode: () => encodeModule({
+      memoryPages: context.memoryPages, imports: [], functions: [f.finish('region')], ...(f.callsTable && { table: { size: tableSize, offset: 0, elements: [] } }),
+    }),
+  };
 
   function note(offset: number, target: Value): void {
     const profile = context.profileOf(offset);

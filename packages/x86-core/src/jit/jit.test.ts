@@ -184,6 +184,30 @@ describe('regions', () => {
     expect(cpu.regs[Register.eax]).toBe((budget / 2) * 4);
   });
 
+  it('are given up when their code changes while they are being made', () => {
+    const { cpu, physical } = machineWith('again: add $1, %eax\njmp again');
+    for (let i = 0; i < 50; i++) {
+      physical.write8(codeAt + 2, 1);
+      // a step of several
+      cpu.run(2000);
+    }
+    expect(cpu.statistics.regions.compiled).toBe(0);
+    cpu.run(budget);
+    expect(cpu.statistics.regions.compiled).toBe(1);
+  });
+
+  it('are given up when code changes that only they have looked at', () => {
+    const source = 'again: add $1, %eax\ntest $0x7fff, %eax\njz rare\njmp again\n' + 'nop\n'.repeat(100) + 'rare: add $1, %ecx\njmp again';
+    const machine = machineWith(source);
+    const { cpu, physical } = machine;
+    // it is being made now
+    cpu.run(9000);
+    physical.write8(codeAt + assemble(source).length - 3, 5);
+    cpu.run(budget);
+    expect(cpu.statistics.regions.compiled).toBeGreaterThan(0);
+    expect(cpu.regs[Register.ecx]).toBe(5);
+  });
+
   it('go, and with them what the host keeps of them, hundreds of times', () => {
     const [jit, interpreter] = [machineWith('again: add $1, %eax\nrol $1, %eax\njmp again'), machineWith('again: add $1, %eax\nrol $1, %eax\njmp again', 'interpreter')];
     for (let i = 0; i < 600; i++) {

@@ -116,6 +116,8 @@ export class Jit {
   readonly #covered = new Map<number, number>();
   /** Those of them that began a block when their region was made. */
   readonly #leaders = new Set<number>();
+  /** The region that is being made, a step between two slices each; and the pages that it will have code of. */
+  #onItsWay: { readonly steps: Generator<void, void>; readonly pages: Set<CodePage> } | undefined;
   readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
 
   constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean, settings: JitSettings) {
@@ -131,8 +133,10 @@ export class Jit {
     forgetPlaces(cpu.i32, nowherePlace);
     code.onPageGone = (page) => {
       for (const place of page.regions) this.#drop(place);
+      if (this.#onItsWay?.pages.has(page)) this.#giveUp();
     };
     code.onEmptied = () => {
+      this.#giveUp();
       // records and pages are numbered anew
       this.#counts.clear();
       this.#links.clear();
@@ -167,6 +171,7 @@ export class Jit {
 
   /** There is a new table. All regions go: they know the old one. */
   moveTo(table: WebAssembly.Table): void {
+    this.#giveUp();
     this.#dropAll();
     this.#table = table;
     this.#clearPlaces();
@@ -195,8 +200,14 @@ export class Jit {
     this.#counts.clear();
   }
 
-  /** A slice has ended before the instruction at a linear address. */
-  sample(linear: number): void { this.#meet(linear, 1, coveredPatience); }
+  /** A slice has ended before the instruction at a linear address: a region that is on its way gets on by a step, or this place is met. */
+  sample(linear: number): void {
+    if (this.busy) this.#proceed();
+    else this.#meet(linear, 1, coveredPatience);
+  }
+
+  /** A region is on its way; one at a time. */
+  get busy(): boolean { return this.#onItsWay !== undefined; }
 
   /** Regions have been left for a linear address that has none often. */
   leftFor(linear: number): void { this.#meet(linear, Math.ceil(this.#settings.hotAfter / exitWeight), 1); }
@@ -205,15 +216,16 @@ export class Jit {
   improve(place: number): void {
     const region = this.#regions.get(place);
     const found = region && this.#code.find(region.linear);
-    if (found === undefined || found.record !== region?.record || region.user !== this.#user) return;
+    if (this.busy || found === undefined || found.record !== region?.record || region.user !== this.#user) return;
     if (!this.#learn(place, region)) return;
-    this.#timed(() => {
-      this.#drop(place);
-      const blocks = this.#discover(found.page, region.linear);
-      if (!blocks) return;
-      this.#compile(found, region.linear, blocks);
-      this.#stats.improved++;
-    });
+    this.#start(this.#again(this.#originAt(found, region.linear), place));
+  }
+
+  *#again(origin: Origin, place: number): Generator<void, void> {
+    const blocks = this.#discover(origin);
+    if (!blocks) return this.#drop(place);
+    yield* this.#compile(origin, blocks);
+    this.#stats.improved++;
   }
 
   /** What a region has found out about itself. @returns false when it is not worth making it anew */
@@ -250,40 +262,61 @@ export class Jit {
     const { hotAfter } = this.#settings;
     const hot = hotAfter + Math.floor((this.#stats.compiled * hotAfter) / patience);
     const needed = covered ? hot * ifCovered : hot;
-    if (before + times < needed) return;
-    const { compiled } = this.#stats;
-    this.#timed(() => this.#begin(found, linear));
+    if (this.busy || before + times < needed) return;
     // what cannot be compiled, or not well, is looked at again, but not soon
-    this.#counts.set(found.record, this.#stats.compiled > compiled ? 0 : -coveredPatience * needed);
+    this.#counts.set(found.record, -coveredPatience * needed);
+    this.#start(this.#begin(this.#originAt(found, linear)));
   }
 
   /** Compile what is hot: the loop around it rather than a loop from its middle. */
-  #begin(found: Place, linear: number): void {
-    const blocks = this.#discover(found.page, linear);
+  *#begin(origin: Origin): Generator<void, void> {
+    const { linear } = origin;
+    const blocks = this.#discover(origin);
     const header = blocks && loopAround(blocks);
-    const above = header === undefined ? undefined : this.#code.find(((linear & ~pageMask) + header) >>> 0);
-    if (header === undefined || above === undefined || this.#isPseudo(above.record)) {
-      if (blocks) this.#compile(found, linear, blocks);
+    const start = ((linear & ~pageMask) + (header ?? 0)) >>> 0;
+    const above = header === undefined ? undefined : this.#code.find(start);
+    if (above === undefined || this.#isPseudo(above.record)) {
+      if (blocks) yield* this.#compile(origin, blocks);
     } else if (!this.#covered.get(above.record)) {
-      const start = ((linear & ~pageMask) + header) >>> 0;
-      const loop = this.#discover(above.page, start);
-      if (loop) this.#compile(above, start, loop);
-    }
+      const around = { ...origin, ...above, linear: start };
+      const loop = this.#discover(around);
+      if (loop) yield* this.#compile(around, loop);
+    } else return;
+    this.#counts.set(origin.record, 0);
   }
 
-  /** The guest waits meanwhile. */
-  #timed(work: () => void): void {
+  #start(steps: Generator<void, void>): void {
+    this.#onItsWay = { steps, pages: new Set() };
+    this.#proceed();
+  }
+
+  /** A step; the guest waits meanwhile. */
+  #proceed(): void {
     const started = performance.now();
-    work();
+    const { steps } = this.#onItsWay!;
+    let { done } = steps.next();
+    while (!done && !this.#settings.steps) ({ done } = steps.next());
+    if (done) this.#onItsWay = undefined;
     const took = performance.now() - started;
     this.#stats.milliseconds += took;
     this.#stats.longestMilliseconds = Math.max(this.#stats.longestMilliseconds, took);
   }
 
+  /** The region that is on its way is not wanted any more. */
+  #giveUp(): void {
+    this.#onItsWay?.steps.return();
+    this.#onItsWay = undefined;
+  }
+
+  #originAt({ page, record }: Place, linear: number): Origin {
+    const { i32 } = this.#cpu;
+    return { page, record, linear, user: this.#user, readTable: i32[State.tlbRead >> 2]!, codeTables: i32[State.codeTable >> 2]!, now: assumeNow(i32) };
+  }
+
   /** There is no instruction at the record, or a region begins there. */
   #isPseudo(record: number): boolean { return this.#cpu.u16[(record + Field.handler) >> 1]! <= Handler.region; }
 
-  #discover(page: CodePage, linear: number): Block[] | undefined {
+  #discover({ page, linear, user }: Origin): Block[] | undefined {
     const cpu = this.#cpu;
     const { readUnsigned, pages } = this.#surroundings(page, linear >>> pageShift);
     return discover({
@@ -298,7 +331,7 @@ export class Jit {
       },
       knownTargets: (offset) => {
         const from = pages(offset >> pageShift);
-        return from === undefined ? [] : this.#profiles.targets(this.#keyOf(from, offset)).map((target) => (target - (linear & ~pageMask)) | 0);
+        return from === undefined ? [] : this.#profiles.targets(keyOf(from, offset, user)).map((target) => (target - (linear & ~pageMask)) | 0);
       },
       // where a unit's operations cannot be compiled on their own they cannot be within regions
       hasOperation: (insn: Instruction) => {
@@ -308,40 +341,50 @@ export class Jit {
     }, linear & pageMask);
   }
 
-  #compile({ page, record }: Place, linear: number, blocks: readonly Block[]): void {
+  *#compile(origin: Origin, blocks: readonly Block[]): Generator<void, void> {
     const cpu = this.#cpu;
+    const { page, record, linear, user, now, readTable, codeTables } = origin;
     const { windows, assume, guesses, calls, links, maxRegions } = this.#settings;
     const { pages } = this.#surroundings(page, linear >>> pageShift);
     if (this.#regions.size >= maxRegions || this.#links.isFull(2 * blocks.length)) this.#dropAll();
-    const place = this.#free.pop()!;
     const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
       const of = pages(offset >> pageShift);
-      return of && found(this.#keyOf(of, offset));
+      return of && found(keyOf(of, offset, user));
     };
+    const key = keyOf(page, linear, user);
     const used = [...new Set(blocks.map(({ start }) => start >> pageShift))];
-    const { code, needed } = compileRegion(blocks, {
-      isFlat: (segment) => (page.mode & flatBit(segment)) !== 0,
-      user: this.#user, readTable: cpu.i32[State.tlbRead >> 2]!, codeTables: cpu.i32[State.codeTable >> 2]!,
-      pages: used.map((index) => ({ index, table: pages(index)!.table })),
-      linkTo: (offset) => on(offset, (key) => this.#links.wordOf(key)),
-      profileOf: (offset) => (guesses ? on(offset, (key) => this.#profiles.toFill(key)) : undefined),
-      place, calls, windows: windows && !this.#withoutWindows.has(this.#keyOf(page, linear)),
-      assumptions: assume ? this.#assumptions.get(this.#keyOf(page, linear)) ?? assumeNow(cpu.i32) : noAssumptions,
-      tailCalls: links && hasTailCalls(), nowhere: nowherePlace,
-      undefinedResults: cpu.undefinedResults, features: cpu.features,
-      memoryPages: cpu.memory.buffer.byteLength / wasmPage,
-    });
-    const module = new WebAssembly.Module(code);
-    const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
-    cpu.i32[(Layout.windowMisses >> 2) + place] = 0;
-    takeObservation(cpu.i32, place);
-    const run = exports['region'] as RegionFunction;
-    this.#table.set(place, run);
-    const kept = this.#settings.keepCode ? { linear, user: this.#user, module: code, blocks: this.#bytesOf(blocks, page, linear) } : undefined;
-    this.#enter({ place, run, needed, code: kept, record, linear, user: this.#user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key: this.#keyOf(page, linear) }, blocks, used);
-    this.#stats.compiled++;
-    this.#stats.modules++;
-    this.#stats.bytes += code.length;
+    for (const { start, end } of blocks) this.#code.watch(pages(start >> pageShift)!, start & pageMask, ((end - 1) & pageMask) + 1);
+    for (const index of used) this.#onItsWay!.pages.add(pages(index)!);
+    const place = this.#free.pop()!;
+    let entered = false;
+    try {
+      yield;
+      const { code, needed } = yield* compileRegion(blocks, {
+        isFlat: (segment) => (page.mode & flatBit(segment)) !== 0, user, readTable, codeTables,
+        pages: used.map((index) => ({ index, table: pages(index)!.table })),
+        linkTo: (offset) => on(offset, (of) => this.#links.wordOf(of)),
+        profileOf: (offset) => (guesses ? on(offset, (of) => this.#profiles.toFill(of)) : undefined),
+        place, calls, windows: windows && !this.#withoutWindows.has(key),
+        assumptions: assume ? this.#assumptions.get(key) ?? now : noAssumptions,
+        tailCalls: links && hasTailCalls(), nowhere: nowherePlace,
+        undefinedResults: cpu.undefinedResults, features: cpu.features,
+        memoryPages: cpu.memory.buffer.byteLength / wasmPage,
+      });
+      yield;
+      const module = new WebAssembly.Module(code);
+      const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
+      const run = exports['region'] as RegionFunction;
+      const kept = this.#settings.keepCode ? { linear, user, module: code, blocks: this.#bytesOf(blocks, page, linear) } : undefined;
+      const before = this.regionOf(record);
+      if (before !== undefined) this.#drop(before.place);
+      this.#enter({ place, run, needed, code: kept, record, linear, user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key }, blocks, used);
+      entered = true;
+      this.#stats.compiled++;
+      this.#stats.modules++;
+      this.#stats.bytes += code.length;
+    } finally {
+      if (!entered) this.#free.push(place);
+    }
   }
 
   #bytesOf(blocks: readonly Block[], entry: CodePage, linear: number): RegionCode['blocks'] {
@@ -354,22 +397,21 @@ export class Jit {
 
   get #user(): boolean { return this.#cpu.i32[State.cpl >> 2] === userLevel; }
 
-  /** What an instruction's links and profile go by. */
-  #keyOf(page: CodePage, offset: number): number { return 2 * (page.table + 4 * (offset & pageMask)) + (this.#user ? 1 : 0); }
-
   /** Let the region in a place of the table be found: from its record, by the links of others, and by its pages. */
   #enter(region: Omit<Region, 'fields' | 'covers'>, blocks: readonly Block[], indexes: readonly number[]): void {
-    const { u8, u16 } = this.#cpu;
-    const { place, record, pages, key } = region;
+    const { i32, u8, u16 } = this.#cpu;
+    const { place, record, pages, key, run } = region;
+    i32[(Layout.windowMisses >> 2) + place] = 0;
+    takeObservation(i32, place);
+    this.#table.set(place, run);
     const fields = u8.slice(record, record + recordSize);
     const covers: number[] = [];
     for (const page of pages) page.regions.add(place);
-    for (const { start, end, instructions } of blocks) {
+    for (const { start, instructions } of blocks) {
       const page = pages[indexes.indexOf(start >> pageShift)]!;
-      this.#code.watch(page, start & pageMask, ((end - 1) & pageMask) + 1);
       let at = start & pageMask;
       for (const { length } of instructions) {
-        const covered = this.#cpu.i32[(page.table >> 2) + at]!;
+        const covered = i32[(page.table >> 2) + at]!;
         covers.push(covered);
         if (at === (start & pageMask)) this.#leaders.add(covered);
         this.#covered.set(covered, (this.#covered.get(covered) ?? 0) + 1);
@@ -437,6 +479,18 @@ interface Region extends Candidate {
 }
 
 type Place = NonNullable<ReturnType<CodeCache['find']>>;
+
+/** Where a region is to begin, and what the processor was like when that was found hot. */
+interface Origin extends Place {
+  readonly linear: number;
+  readonly user: boolean;
+  readonly readTable: number;
+  readonly codeTables: number;
+  readonly now: Assumptions;
+}
+
+/** What an instruction's links and profile go by. */
+function keyOf(page: CodePage, offset: number, user: boolean): number { return 2 * (page.table + 4 * (offset & pageMask)) + (user ? 1 : 0); }
 
 /** Where the innermost loop around a region's entry begins, if that is elsewhere: compilers put loops behind their beginnings. */
 function loopAround(blocks: readonly Block[]): number | undefined {

@@ -9,7 +9,7 @@ import { Access, Cr0 } from '../state.js';
 
 const codeAt = 0x1000;
 const dataAt = 0x2_0000;
-const budget = 20_000;
+const budget = 100_000;
 
 function machineWith(source: string, jit: JitOptions = { hotAfter: 1, lockstep: true }): Machine {
   const machine = new Machine({ physicalBytes: 1 << 20, engine: 'jit', jit });

@@ -8,7 +8,7 @@ import { firstPlace, tableSize } from '../operations/operation.js';
 
 /** Options of the region JIT. All have defaults; the switches are on unless they are set to false. */
 export interface JitOptions {
-  /** How often a slice of execution must end at an address before that becomes the entry of a region. Default 48. */
+  /** How often a slice of execution must end at an address before that becomes the entry of a region. Default 128. */
   hotAfter?: number;
   /** Instructions of a region at most, 1 to 320 (the default). Routines that are taken in count. */
   maxInstructions?: number;
@@ -26,6 +26,8 @@ export interface JitOptions {
   calls?: boolean;
   /** Regions go on in each other by tail calls, where the host has these; else they come back to the interpreter in between. */
   links?: boolean;
+  /** A region is made in steps, between which the guest goes on; else the guest waits until it is done. */
+  steps?: boolean;
   /** Every region's work is compared with the reference engine's, which is slow. A difference is an Error from run(). Default false. */
   lockstep?: boolean;
   /** Keep what regions were made of and what they became, for Cpu.regions(). Default false. */
@@ -43,7 +45,7 @@ export const mostRegions = tableSize - firstPlace.region - 1;
 /** What holds where nothing is said. */
 export const defaultJitOptions: JitSettings = {
   hotAfter: 128, maxInstructions: mostInstructions, maxRegions: mostRegions,
-  windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, lockstep: false, keepCode: false,
+  windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, steps: true, lockstep: false, keepCode: false,
 };
 
 /** Highest value of each number; the lowest is 1. */

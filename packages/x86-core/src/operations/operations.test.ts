@@ -17,7 +17,7 @@ const exitSelector = 0x10;
 const repetitions = Number(process.env['LGUEST_FUZZ'] ?? 20);
 
 function makeMachine(engine: EngineName): Machine {
-  const machine = new Machine({ physicalBytes: 1 << 16, engine, exitSelector, jit: { hotAfter: 1 } });
+  const machine = new Machine({ physicalBytes: 1 << 16, engine, exitSelector, jit: { hotAfter: 1, steps: false } });
   const { cpu, physical } = machine;
   const access = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
   cpu.cr0 = Cr0.pe | Cr0.ne | Cr0.et;

@@ -15,7 +15,7 @@ const Pte = { present: 1, writable: 2 } as const;
 const ring0 = { code: 0x00c0_9b00, data: 0x00c0_9300 } as const;
 
 function makeMachine(engine: EngineName): Machine {
-  const machine = new Machine({ physicalBytes: 32 * pageBytes, engine, exitSelector, jit: { hotAfter: 1 } });
+  const machine = new Machine({ physicalBytes: 32 * pageBytes, engine, exitSelector, jit: { hotAfter: 1, steps: false } });
   const { cpu, physical } = machine;
   physical.write32(Frame.directory * pageBytes, (Frame.table * pageBytes) | Pte.present | Pte.writable);
   for (let vector = 0; vector < 32; vector++) {

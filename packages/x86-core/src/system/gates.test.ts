@@ -12,7 +12,7 @@ import { At, enterLevel, gate, peek32, poke16, poke32, pokeEntry, resetProtected
 const many = Number(process.env['LGUEST_FUZZ'] ?? 0);
 const physicalBytes = 1 << 20;
 const machines = ([['reference'], ['interpreter'], ['jit'], ['jit', true]] as const).map(([engine, lockstep = false]) =>
-  new Machine({ physicalBytes, engine, exitSelector: Sel.owner, jit: { hotAfter: 1, lockstep } }));
+  new Machine({ physicalBytes, engine, exitSelector: Sel.owner, jit: { hotAfter: 1, steps: false, lockstep } }));
 const pageTable = At.directory + 0x1000;
 const handler = At.code + 0x1000;
 

@@ -23,7 +23,7 @@ const userGate = 0xee00;
 
 /** A machine with the tables in place. */
 function makeMachine(engine: EngineName, jit?: JitOptions): Machine {
-  const machine = new Machine({ physicalBytes: Frame.count * pageBytes, engine, exitSelector, jit: { hotAfter: 1, ...jit } });
+  const machine = new Machine({ physicalBytes: Frame.count * pageBytes, engine, exitSelector, jit: { hotAfter: 1, steps: false, ...jit } });
   const { physical, cpu } = machine;
   const frame = (page: number, rights: number): number => (page * pageBytes) | rights;
   const all = Pte.present | Pte.writable | Pte.user;
