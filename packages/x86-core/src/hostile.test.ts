@@ -16,3 +16,7 @@ it.each([false, true])('engines agree in every mode (interrupts after each instr
   // all sorts of ends are met: budgets, page faults, protection faults, undefined opcodes, double faults
   for (const end of ['exit 1', 'gate 14', 'gate 13', 'gate 6', 'gate 8']) expect([...duel.ends.keys()].some((key) => key.startsWith(end))).toBe(true);
 }, 180_000 + many * 200);
+
+it.each([791, 1188])('engines agree when entries of page tables are changed behind their backs (machine %i)', (seed) => {
+  expect(new HostileDuel('reference', 'interpreter', 'jit').fight(seed, 30, false)).toBeUndefined();
+});

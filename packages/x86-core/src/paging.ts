@@ -61,6 +61,9 @@ function tableOf(kind: number, user: boolean): number {
 const listCapacity = 1 << 14;
 const onList = 1;
 const onGlobalList = 2;
+/** Instructions have been fetched from the page since its entries are what they are. */
+const fetchedBySupervisor = 4;
+const fetchedByUser = 8;
 
 const CR0 = State.cr0 >> 2;
 const CR3 = State.cr3 >> 2;
@@ -78,7 +81,7 @@ export class Mmu {
   readonly #globalList = new Int32Array(listCapacity);
   #listed = 0;
   #globalListed = 0;
-  /** onList | onGlobalList for each virtual page. */
+  /** onList | onGlobalList | fetchedBySupervisor | fetchedByUser for each virtual page. */
   readonly #membership = new Uint8Array(tablePages);
   /** One byte per 4 MiB of linear space: a large page was entered there, so INVLPG has to drop all of it. */
   readonly #largeRegions = new Uint8Array(1024);
@@ -128,12 +131,21 @@ export class Mmu {
   /** translate() for an instruction fetch at the current privilege level. */
   translateCode(linear: number): number {
     const user = this.#i32[State.cpl >> 2] === 3;
-    if ((this.#i32[State.efer >> 2]! & eferNxe) === 0) {
-      // what may be read may be executed
-      const entry = this.#i32[tableOf(AccessKind.read, user) + (linear >>> 12)]!;
-      if ((entry & pageMask) === 0) return ((entry ^ linear) >>> 0) - Layout.physical;
+    const page = linear >>> 12;
+    const entry = this.#i32[tableOf(AccessKind.read, user) + page]!;
+    const fetched = user ? fetchedByUser : fetchedBySupervisor;
+    // what may be read may be executed, unless there is a bit against it: then it has been fetched from before
+    if ((entry & pageMask) === 0 && (!this.#canForbidFetches() || (this.#membership[page]! & fetched) !== 0)) {
+      return ((entry ^ linear) >>> 0) - Layout.physical;
     }
-    return this.translate(linear, AccessKind.fetch, user);
+    const physical = this.translate(linear, AccessKind.fetch, user);
+    if ((this.#membership[page]! & (onList | onGlobalList)) !== 0) this.#membership[page]! |= fetched;
+    return physical;
+  }
+
+  /** Fetches can be forbidden: with PAE and EFER.NXE (SDM volume 3, 4.6). */
+  #canForbidFetches(): boolean {
+    return (this.#i32[CR4]! & Cr4.pae) !== 0 && (this.#i32[State.efer >> 2]! & eferNxe) !== 0;
   }
 
   /**
@@ -303,9 +315,7 @@ export class Mmu {
   #fail(code: number, kind: number, user: boolean): number {
     let fetch = 0;
     // the fetch bit is reported only where fetches can be forbidden at all (SDM volume 3, 4.7)
-    if (kind === AccessKind.fetch && (this.#i32[CR4]! & Cr4.pae) !== 0 && (this.#i32[State.efer >> 2]! & eferNxe) !== 0) {
-      fetch = PageFault.fetch;
-    }
+    if (kind === AccessKind.fetch && this.#canForbidFetches()) fetch = PageFault.fetch;
     this.#faultCode = code | fetch | (kind === AccessKind.write ? PageFault.write : 0) | (user ? PageFault.user : 0);
     return -1;
   }
@@ -327,6 +337,9 @@ export class Mmu {
     if ((this.#membership[linearPage]! & list) === 0) this.#enlist(linearPage, list);
     const i32 = this.#i32;
     const entry = (((Layout.physical >>> 12) + page) ^ linearPage) << 12;
+    // somebody has changed the page's entry, and not told: code goes by the new one, too, from here on
+    if (i32[readSupervisor + linearPage] !== entry) this.#forgetCode(linearPage);
+    else if (!user) i32[codeUser + linearPage] = 0;
     const write = dirty ? (this.#bus.codePages[page] === 0 ? entry : entry | pageMask) : absent;
     i32[readSupervisor + linearPage] = entry;
     i32[readUser + linearPage] = user ? entry : absent;
@@ -356,8 +369,14 @@ export class Mmu {
     i32[readUser + linearPage] = absent;
     i32[writeSupervisor + linearPage] = absent;
     i32[writeUser + linearPage] = absent;
+    this.#forgetCode(linearPage);
+  }
+
+  #forgetCode(linearPage: number): void {
+    const i32 = this.#i32;
     i32[codeSupervisor + linearPage] = 0;
     i32[codeUser + linearPage] = 0;
+    this.#membership[linearPage]! &= ~(fetchedBySupervisor | fetchedByUser);
   }
 
   #protect(linearPage: number, hostPage: number): void {
