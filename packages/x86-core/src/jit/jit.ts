@@ -34,6 +34,9 @@ const userLevel = 3;
 const farthestPage = 100;
 /** Regions after which a further one must be twice as hot. */
 const patience = 2048;
+/** Code of a page must be twice as hot after so many changes of it (a power of two), and again; up to so many times. */
+const changesShift = 3;
+const mostDoublings = 6;
 const wasmPage = 0x10000;
 /** Looks at an address that regions are left for often count for this part of what is needed. */
 const exitWeight = 80;
@@ -112,6 +115,8 @@ export class Jit {
   /** Keys of regions that found something else than they assumed → what is assumed now, and how often that was wrong. */
   readonly #assumptions = new Map<number, Assumptions>();
   readonly #wrong = new Map<number, number>();
+  /** Physical page → times that it has changed under its regions, or under one on its way. */
+  readonly #changes = new Map<number, number>();
   /** Records of instructions that regions have → how many have them. */
   readonly #covered = new Map<number, number>();
   /** Those of them that began a block when their region was made. */
@@ -132,8 +137,10 @@ export class Jit {
     this.#clearPlaces();
     forgetPlaces(cpu.i32, nowherePlace);
     code.onPageGone = (page) => {
+      const wanted = this.#onItsWay?.pages.has(page) ?? false;
+      if (wanted || page.regions.size > 0) this.#changes.set(page.physicalPage, (this.#changes.get(page.physicalPage) ?? 0) + 1);
       for (const place of page.regions) this.#drop(place);
-      if (this.#onItsWay?.pages.has(page)) this.#giveUp();
+      if (wanted) this.#giveUp();
     };
     code.onEmptied = () => {
       this.#giveUp();
@@ -260,7 +267,8 @@ export class Jit {
     this.#counts.set(found.record, before + times);
     // the more regions there have been, the more must be gained by another: a guest cannot make us compile for ever
     const { hotAfter } = this.#settings;
-    const hot = hotAfter + Math.floor((this.#stats.compiled * hotAfter) / patience);
+    const often = Math.min((this.#changes.get(found.page.physicalPage) ?? 0) >> changesShift, mostDoublings);
+    const hot = (hotAfter + Math.floor((this.#stats.compiled * hotAfter) / patience)) * 2 ** often;
     const needed = covered ? hot * ifCovered : hot;
     if (this.busy || before + times < needed) return;
     // what cannot be compiled, or not well, is looked at again, but not soon
