@@ -25,5 +25,8 @@ it('shows a region\'s instructions and its WebAssembly, vectors and tail calls i
   expect(text).toMatch(/^Region at 00001000 for levels 0 to 2: \d+ blocks?, \d+ bytes of WebAssembly\n/);
   expect(text).toContain('\n00001000: in again\n');
   expect(text).toMatch(/\n {2}00001000 {2}40 +inc %eax\n {2}00001001 {2}66 0f fe ca +paddd %xmm2,%xmm1\n/);
+  // and once more, each before its own code: the increment before the vector's addition
+  expect(text).toMatch(/\n +;; 00001000 {2}inc %eax\n[^;]*i32\.add[^;]*\n +;; 00001001 {2}paddd %xmm2,%xmm1\n[^;]*i32x4\.add/);
+  expect(text).not.toContain('(drop');
   for (const word of ['(module', 'i32x4.add', 'return_call_indirect']) expect(text).toContain(word);
 });

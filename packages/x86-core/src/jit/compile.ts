@@ -29,6 +29,8 @@ export interface CompileContext extends RegionContext {
   readonly tailCalls: boolean;
   /** Calls of routines that are not part of the region come back to it. */
   readonly calls: boolean;
+  /** Linear address of the entry's page, if each instruction's code is to begin with a mark: the instruction's address. */
+  readonly marks: number | undefined;
   /** Place of a function that does nothing but return the EIP it is given. */
   readonly nowhere: number;
 }
@@ -86,7 +88,9 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): Draft {
     block: (body) => { f.block([], (exit) => body(() => exit())); },
     code: (node, goTo, only) => f.scope(() => {
       const block = blocks[node]!;
-      writeBlock(b, node, block, only, lengths[node]!);
+      writeBlock(b, node, block, only, lengths[node]!, (at) => {
+        if (context.marks !== undefined) f.mark(context.marks + at);
+      });
       const { terminator, returns } = b;
       // what follows writes further blocks, each of which goes on from here
       let end = b.endBlock();
@@ -159,11 +163,12 @@ function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly n
   f.when(below, () => guess(f, blocks, guesses.slice(0, half), offset, jump), () => guess(f, blocks, guesses.slice(half), offset, jump));
 }
 
-function writeBlock(b: RegionBuilder, node: number, { start, instructions }: Block, only: boolean, longest: number): void {
+function writeBlock(b: RegionBuilder, node: number, { start, instructions }: Block, only: boolean, longest: number, mark: (at: number) => void): void {
   b.beginBlock(node, only, longest);
   b.charge(instructions.length);
   let at = start;
   instructions.forEach((insn, i) => {
+    mark(at);
     b.instruction(insn, at, instructions.length - i);
     at += insn.length;
   });

@@ -81,7 +81,7 @@ export interface RegionCode {
   readonly user: boolean;
   /** The guest's instructions: straight pieces, the entry's first, with the bytes at their linear addresses. Routines that were taken in come once for each call. */
   readonly blocks: readonly { readonly linear: number; readonly bytes: Uint8Array }[];
-  /** The WebAssembly module, whose one function the region is. */
+  /** The WebAssembly module, whose one function the region is. Before the code of each instruction its linear address is pushed and dropped. */
   readonly module: Uint8Array;
 }
 
@@ -352,7 +352,7 @@ export class Jit {
   *#compile(origin: Origin, blocks: readonly Block[]): Generator<void, void> {
     const cpu = this.#cpu;
     const { page, record, linear, user, now, readTable, codeTables } = origin;
-    const { windows, assume, guesses, calls, links, maxRegions } = this.#settings;
+    const { windows, assume, guesses, calls, links, keepCode, maxRegions } = this.#settings;
     const { pages } = this.#surroundings(page, linear >>> pageShift);
     if (this.#regions.size >= maxRegions || this.#links.isFull(2 * blocks.length)) this.#dropAll();
     const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
@@ -374,7 +374,7 @@ export class Jit {
         profileOf: (offset) => (guesses ? on(offset, (of) => this.#profiles.toFill(of)) : undefined),
         place, calls, windows: windows && !this.#withoutWindows.has(key),
         assumptions: assume ? this.#assumptions.get(key) ?? now : noAssumptions,
-        tailCalls: links && hasTailCalls(), nowhere: nowherePlace,
+        tailCalls: links && hasTailCalls(), marks: keepCode ? linear & ~pageMask : undefined, nowhere: nowherePlace,
         undefinedResults: cpu.undefinedResults, features: cpu.features,
         memoryPages: cpu.memory.buffer.byteLength / wasmPage,
       });
@@ -382,7 +382,7 @@ export class Jit {
       const module = new WebAssembly.Module(code);
       const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
       const run = exports['region'] as RegionFunction;
-      const kept = this.#settings.keepCode ? { linear, user, module: code, blocks: this.#bytesOf(blocks, page, linear) } : undefined;
+      const kept = keepCode ? { linear, user, module: code, blocks: this.#bytesOf(blocks, page, linear) } : undefined;
       const before = this.regionOf(record);
       if (before !== undefined) this.#drop(before.place);
       this.#enter({ place, run, needed, code: kept, record, linear, user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key }, blocks, used);

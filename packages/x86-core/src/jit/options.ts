@@ -30,7 +30,7 @@ export interface JitOptions {
   steps?: boolean;
   /** Every region's work is compared with the reference engine's, which is slow. A difference is an Error from run(). Default false. */
   lockstep?: boolean;
-  /** Keep what regions were made of and what they became, for Cpu.regions(). Default false. */
+  /** Keep what regions were made of and what they became, for Cpu.regions(), with a mark for each instruction. Default false. */
   keepCode?: boolean;
 }
 
