@@ -138,15 +138,10 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     this.#depth = depth;
     this.#context = context;
     this.undefinedResults = context.undefinedResults;
-    this.#mirrors = mirrored.map(() => f.variable(f.i32(0)));
-    this.#xmm = Array.from({ length: registerCount }, (_, i) => {
-      let variable!: Variable;
-      // a host without vectors must not even see one
-      f.ifNeeded(() => this.#xmmUsed.has(i), () => { variable = f.variable(f.v128(0, 0, 0, 0)); });
-      return variable;
-    });
-    this.#fpu = Array.from({ length: registerCount }, () => ({ significand: f.variable(f.i64(0)), top: f.variable(f.i32(0)) }));
-    this.#selectors = Array.from({ length: segmentRegisters }, () => f.variable(f.i32(0)));
+    this.#mirrors = mirrored.map(() => f.lasting('i32'));
+    this.#xmm = Array.from({ length: registerCount }, () => f.lasting('v128'));
+    this.#fpu = Array.from({ length: registerCount }, () => ({ significand: f.lasting('i64'), top: f.lasting('i32') }));
+    this.#selectors = Array.from({ length: segmentRegisters }, () => f.lasting('i32'));
     const { assumptions } = context;
     const [top, tags] = [assumptions.get(State.fpuTop), assumptions.get(State.fpuTags)];
     if (top !== undefined && tags !== undefined) this.#fpuStack = { top, tags };

@@ -109,13 +109,15 @@ class Writer {
   readonly #free: Record<WasmType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   readonly #scopes: [type: WasmType, local: number][][] = [];
 
+  /** A local that no scope takes back. */
+  lastingLocal(type: WasmType): number {
+    this.locals.push(ValueType[type]);
+    return this.#parameters + this.locals.length - 1;
+  }
+
   /** A new local, or one that is free again. */
   local(type: WasmType): number {
-    let local = this.#free[type].pop();
-    if (local === undefined) {
-      this.locals.push(ValueType[type]);
-      local = this.#parameters + this.locals.length - 1;
-    }
+    const local = this.#free[type].pop() ?? this.lastingLocal(type);
     this.#scopes.at(-1)?.push([type, local]);
     return local;
   }
@@ -323,6 +325,16 @@ export class FunctionBuilder {
     return {
       get: () => this.#ordered(type, [], (out) => out.indexed(Op.localGet, local)),
       set: (value) => this.#action([value], (out) => out.indexed(Op.localSet, local)),
+    };
+  }
+
+  /** A variable for the whole function, which is set before it is read, or is never read. It has a local only if it is used. */
+  lasting(type: WasmType): Variable {
+    let local = -1;
+    const place = (out: Writer): number => (local >= 0 ? local : (local = out.lastingLocal(type)));
+    return {
+      get: () => this.#ordered(type, [], (out) => out.indexed(Op.localGet, place(out))),
+      set: (value) => this.#action([value], (out) => out.indexed(Op.localSet, place(out))),
     };
   }
 
