@@ -54,6 +54,8 @@ export interface Builder<V> {
   /** Operand slots, in the order of the manual's syntax. Destination slots are probed for writing before anything else. */
   get(slot: number): V;
   set(slot: number, value: V): void;
+  /** What the operand is, a SlotKind; known while building. */
+  kindOf(slot: number): number;
   /** Effective address of the memory operand, without its segment base. */
   offset(): V;
 

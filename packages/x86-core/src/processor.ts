@@ -100,6 +100,7 @@ export class Processor extends LinearMemory {
     this.cpuid = options.cpuid ?? cpuidModels.default;
     this.features = this.cpuid.basic[1]?.edx ?? 0;
     this.undefinedResults = options.undefinedResults ?? 'intel';
+    this.i32[State.likeAmd >> 2] = this.undefinedResults === 'amd' ? 1 : 0;
     this.timestampCounter = options.timestampCounter ?? (() => BigInt(Math.trunc(this.f64[State.retired >> 3]!)));
     this.updateMode();
   }

@@ -122,6 +122,8 @@ class Evaluator implements Builder<number> {
     }
   }
 
+  kindOf(slot: number): number { return this.insn.kind[slot]!; }
+
   set(slot: number, value: number): void {
     const { insn } = this;
     const size = insn.slotSize[slot]!;
@@ -216,10 +218,17 @@ class Evaluator implements Builder<number> {
   }
 
   call(target: number): void {
+    const { cpu } = this;
     const to = this.#masked(target);
-    this.#checkReach(to);
+    const top = cpu.i32[GPR + 4]!;
+    if (this.undefinedResults === 'amd') this.#checkReach(to);
     this.push(this.next(), this.insn.operandSize);
-    this.cpu.jump(to);
+    try {
+      cpu.jump(to);
+    } catch (fault) {
+      cpu.i32[GPR + 4] = top;
+      throw fault;
+    }
   }
 
   ret(extra: number): void {

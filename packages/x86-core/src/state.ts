@@ -117,6 +117,8 @@ export const State = {
   unavailable: S + 0x344,
   /** 64-bit: instructions that regions have executed; statistics. */
   inRegions: S + 0x348,
+  /** Not 0: results that differ between makers are AMD's (undefined-results.ts). For code that is the same for both; survives a reset. */
+  likeAmd: S + 0x354,
   /** Place of a region that asks to be made anew (jit/call-profiles.ts); 0 for none. */
   wanted: S + 0x350,
   /** The linear address at which a repeated string instruction wants a page made accessible; see RepeatStatus. */

@@ -190,7 +190,8 @@ function checkReturnCode(cpu: Processor, selector: number): void {
 /** RETF, releasing `extra` bytes of parameters. */
 export function returnFar(cpu: Processor, size: number, extra: number): void {
   const eip = peekStack(cpu, 0, size);
-  const selector = peekStack(cpu, size, size) & 0xffff;
+  // Intel's processors read no more than the selector
+  const selector = peekStack(cpu, size, cpu.undefinedResults === 'intel' ? 2 : size) & 0xffff;
   const popped = 2 * size + extra;
   if (!isProtected(cpu)) {
     const top = cpu.i32[ESP]! + popped;

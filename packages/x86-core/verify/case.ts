@@ -110,6 +110,11 @@ export class CaseView {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
+  /** The same bytes apart. (Not slice(): a Node Buffer's is a view of the same bytes.) */
+  copy(): CaseView {
+    return new CaseView(new Uint8Array(this.bytes));
+  }
+
   word(offset: number): number {
     return this.view.getUint32(offset, true);
   }
@@ -177,7 +182,7 @@ export class Batch {
   }
 
   clone(): Batch {
-    return new Batch(this.count, this.bytes.slice());
+    return new Batch(this.count, new Uint8Array(this.bytes));
   }
 }
 

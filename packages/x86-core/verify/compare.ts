@@ -1,7 +1,7 @@
 /*
  * Do two answers to the same case agree?
  */
-import { Case, CaseView, Fx, Place } from './case.js';
+import { Case, type CaseView, Fx, Place } from './case.js';
 
 const resumeFlag = 0x1_0000;
 const pageFault = 14;
@@ -34,7 +34,7 @@ const underflowFlag = 1 << 4;
  * in the rounding direction that C1 reports (and the underflow that depends on it)?
  */
 export function withinOneUnit(real: CaseView, ours: CaseView): boolean {
-  const adjusted = new CaseView(ours.bytes.slice());
+  const adjusted = ours.copy();
   const loose = c1 | underflowFlag;
   adjusted.setFx16(Fx.status, (adjusted.fx16(Fx.status) & ~loose) | (real.fx16(Fx.status) & loose));
   for (let i = 0; i < 2; i++) {

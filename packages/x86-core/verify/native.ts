@@ -1,23 +1,24 @@
 /*
  * verify:native — millions of random cases, on the real processor and on our engines, with counts per group.
  *
- *   native [--cases N] [--seed N] [--engine reference|interpreter|both] [--group PREFIX] [--show N]
+ *   native [--cases N] [--seed N] [--engine reference|interpreter|jit|all] [--jit-share N] [--group PREFIX] [--show N]
  *
- * Ends with a table of counts. Status 1: something differs that README.md does not excuse, results that the manual
- * leaves open included if ours were measured on this kind of processor. Status 2: this machine cannot run the oracle.
+ * The JIT, which has to compile each of them, gets every Nth case (20). Ends with a table of counts. Status 1: something
+ * differs that README.md does not excuse, results that the manual leaves open included if ours were measured on this kind
+ * of processor. Status 2: this machine cannot run the oracle.
  */
 import { Batch, type CaseView } from './case.js';
-import { differences, withinOneUnit } from './compare.js';
+import type { Ask } from './either-operand.js';
 import { files } from './groups.js';
+import { judge, type Verdict } from './judge.js';
 import { Oracle } from './oracle.js';
 import { Random } from '../src/testing/random.js';
-import { type EngineFactory, Subject, interpreterEngine, referenceEngine } from './subject.js';
-import { astray, eitherFault, leavesHalf, undefinedAfter } from './undefined.js';
-import { underneath } from './underneath.js';
-import { type Group, transcendentalGroups } from './x87-cases.js';
+import { RegionSubject } from './region-subject.js';
+import { Subject, interpreterEngine, referenceEngine } from './subject.js';
+import { type Underneath, underneath } from './underneath.js';
+import type { Group } from './x87-cases.js';
 
 const batchSize = 10_000;
-const engines: Readonly<Record<string, EngineFactory>> = { reference: referenceEngine, interpreter: interpreterEngine };
 
 function option(name: string, otherwise: string): string {
   const at = process.argv.indexOf(`--${name}`);
@@ -26,41 +27,16 @@ function option(name: string, otherwise: string): string {
 
 const cases = Number(option('cases', '20000'));
 const seed = Number(option('seed', String(Date.now() & 0xff_ffff)));
-const chosen = option('engine', 'both');
+const chosen = option('engine', 'all');
+const jitShare = Math.max(1, Number(option('jit-share', '20')));
 const prefix = option('group', '');
 const show = Number(option('show', '3'));
 
-/** How a case went. */
-interface Verdict {
-  /** What differs from what the manual promises. */
-  wrong: string[];
-  /** What else differs: results that it leaves open. */
-  open: string[];
-  /** Something differs that the short list in README.md excuses. */
-  excused: boolean;
-}
-
-/** Compare a case's answers. */
-function judge(group: Group, before: CaseView, real: CaseView, ours: CaseView): Verdict {
-  const half = leavesHalf(group.name, real);
-  const open = differences(real, ours, 0, half);
-  if (open.length === 0) return { wrong: [], open, excused: half && differences(real, ours).length > 0 };
-  const near = transcendentalGroups.includes(group) && withinOneUnit(real, ours);
-  if (near || eitherFault(group.name, real, ours) || astray(real, ours)) return { wrong: [], open: [], excused: true };
-  const { flags, result } = undefinedAfter(group.name, before);
-  const wrong = result ? [] : differences(real, ours, flags, half);
-  return { wrong, open: wrong.length > 0 ? [] : open, excused: false };
-}
-
-/**
- * Ask about one case again. An interrupt that comes between an instruction and the INT3 behind it makes 0 of null
- * selectors with an RPL on its way back: what does not happen twice is excused.
- */
-function secondOpinion(oracle: Oracle, group: Group, before: CaseView, ours: CaseView): Verdict {
-  const batch = new Batch(1);
-  batch.bytes.set(before.bytes);
-  const verdict = judge(group, before, oracle.run(batch).at(0), ours);
-  return verdict.wrong.length + verdict.open.length > 0 ? verdict : { ...verdict, excused: true };
+/** An engine that takes part, in every `share`th case. */
+interface Contestant {
+  readonly name: string;
+  readonly subject: { run(c: CaseView): void };
+  readonly share: number;
 }
 
 /** Counts of cases, by engine where they can differ. */
@@ -71,7 +47,7 @@ interface Tally {
   excused: number[];
 }
 
-const newTally = (): Tally => ({ cases: 0, wrong: [0, 0], open: [0, 0], excused: [0, 0] });
+const newTally = (): Tally => ({ cases: 0, wrong: [0, 0, 0], open: [0, 0, 0], excused: [0, 0, 0] });
 
 function addTo(sum: Tally, more: Tally): void {
   sum.cases += more.cases;
@@ -79,11 +55,11 @@ function addTo(sum: Tally, more: Tally): void {
 }
 
 const width = 26;
-const headings = `${'group'.padEnd(width)} ${'cases'.padStart(9)}  different  undefined results different  excused`;
+const headings = `${'group'.padEnd(width)} ${'cases'.padStart(9)}  ${'different'.padStart(12)}  undefined results different  ${'excused'.padStart(12)}`;
 
 function row(name: string, { cases, wrong, open, excused }: Tally, engineCount: number): string {
   const each = (counts: number[], columns: number): string => counts.slice(0, engineCount).join(' / ').padStart(columns);
-  return `${name.padEnd(width)} ${String(cases).padStart(9)}  ${each(wrong, 9)}  ${each(open, 27)}  ${each(excused, 7)}`;
+  return `${name.padEnd(width)} ${String(cases).padStart(9)}  ${each(wrong, 12)}  ${each(open, 27)}  ${each(excused, 12)}`;
 }
 
 function describe(before: CaseView): string {
@@ -92,36 +68,55 @@ function describe(before: CaseView): string {
   return `${code}  fl ${before.word(32).toString(16)}  ${registers}  cw ${before.fx16(0).toString(16)} sw ${before.fx16(2).toString(16)} tags ${before.fxsave[4]!.toString(16)}`;
 }
 
-/** The engines that take part. */
-interface Contestant {
-  name: string;
-  subject: Subject;
-}
+/** Compares groups of cases with the processor underneath. */
+class Comparison {
+  readonly #oracle: Oracle;
+  readonly #ask: Ask;
+  readonly #processor: Underneath;
 
-/** All cases of a group. */
-function compare(oracle: Oracle, group: Group, contestants: readonly Contestant[]): Tally {
-  const random = new Random(seed);
-  const tally = newTally();
-  for (let done = 0; done < cases; done += batchSize) {
-    const batch = new Batch(Math.min(batchSize, cases - done));
-    for (let i = 0; i < batch.count; i++) group.make(random, batch.at(i));
-    tally.cases += batch.count;
-    const real = oracle.run(batch);
-    contestants.forEach(({ name, subject }, k) => {
-      const ours = batch.clone();
-      for (let i = 0; i < batch.count; i++) {
-        subject.run(ours.at(i));
-        let verdict = judge(group, batch.at(i), real.at(i), ours.at(i));
-        if (verdict.wrong.length + verdict.open.length > 0) verdict = secondOpinion(oracle, group, batch.at(i), ours.at(i));
-        const { wrong, open, excused } = verdict;
-        if (excused) tally.excused[k]!++;
-        const [kind, found] = wrong.length > 0 ? [tally.wrong, wrong] : [tally.open, open];
-        if (found.length === 0) continue;
-        if (kind[k]!++ < show) console.log(`  ${group.name}, ${name}: ${describe(batch.at(i))}\n    ${found.join('  ')}`);
-      }
-    });
+  constructor(oracle: Oracle, processor: Underneath) {
+    this.#oracle = oracle;
+    this.#ask = (batch) => oracle.run(batch);
+    this.#processor = processor;
   }
-  return tally;
+
+  /** All cases of a group. */
+  group(group: Group, contestants: readonly Contestant[]): Tally {
+    const random = new Random(seed);
+    const tally = newTally();
+    for (let done = 0; done < cases; done += batchSize) {
+      const batch = new Batch(Math.min(batchSize, cases - done));
+      for (let i = 0; i < batch.count; i++) group.make(random, batch.at(i));
+      tally.cases += batch.count;
+      const real = this.#oracle.run(batch);
+      contestants.forEach(({ name, subject, share }, k) => {
+        for (let i = (share - 1 - (done % share)) % share; i < batch.count; i += share) {
+          const before = batch.at(i);
+          const ours = before.copy();
+          subject.run(ours);
+          const { wrong, open, excused } = this.#judge(group, before, real.at(i), ours);
+          if (excused) tally.excused[k]!++;
+          const [kind, found] = wrong.length > 0 ? [tally.wrong, wrong] : [tally.open, open];
+          if (found.length === 0) continue;
+          if (kind[k]!++ < show) console.log(`  ${group.name}, ${name}: ${describe(before)}\n    ${found.join('  ')}`);
+        }
+      });
+    }
+    return tally;
+  }
+
+  /**
+   * What differs is asked again: an interrupt that comes between an instruction and the INT3 behind it makes 0 of null
+   * selectors with an RPL on its way back. What does not happen twice is excused.
+   */
+  #judge(group: Group, before: CaseView, real: CaseView, ours: CaseView): Verdict {
+    const verdict = judge(this.#ask, this.#processor, group, before, real, ours);
+    if (verdict.wrong.length + verdict.open.length === 0) return verdict;
+    const batch = new Batch(1);
+    batch.bytes.set(before.bytes);
+    const second = judge(this.#ask, this.#processor, group, before, this.#oracle.run(batch).at(0), ours);
+    return second.wrong.length + second.open.length > 0 ? second : { ...second, excused: true };
+  }
 }
 
 function main(): number {
@@ -133,18 +128,24 @@ function main(): number {
     console.error(`The native oracle does not run here (${String(error)}). It needs Linux on x86 with 32-bit programs enabled.`);
     return 2;
   }
-  const { vendor, family, model, undefinedResults, measured } = underneath(oracle);
-  const contestants = Object.entries(engines).filter(([name]) => chosen === 'both' || chosen === name)
-    .map(([name, factory]) => ({ name, subject: new Subject(factory, undefinedResults) }));
+  const processor = underneath(oracle);
+  const { vendor, family, model, undefinedResults, measured } = processor;
+  const regions = new RegionSubject(undefinedResults);
+  const contestants: readonly Contestant[] = [
+    { name: 'reference', subject: new Subject(referenceEngine, undefinedResults), share: 1 },
+    { name: 'interpreter', subject: new Subject(interpreterEngine, undefinedResults), share: 1 },
+    { name: 'jit', subject: regions, share: jitShare },
+  ].filter(({ name }) => chosen === 'all' || chosen === name);
   const names = contestants.map(({ name }) => name);
   console.log(`${vendor}, family ${family}, model ${model}: undefined results are ${undefinedResults}'s${measured ? '' : ', which were not measured here and count for nothing'}`);
   console.log(`seed ${seed}, ${cases} cases per group, engines: ${names.join(' / ')}\n${headings}`);
+  const comparison = new Comparison(oracle, processor);
   const total = newTally();
   const sums: string[] = [];
   for (const [file, groups] of Object.entries(files)) {
     const sum = newTally();
     for (const group of groups.filter(({ name }) => name.startsWith(prefix))) {
-      const tally = compare(oracle, group, contestants);
+      const tally = comparison.group(group, contestants);
       console.log(row(group.name, tally, names.length));
       addTo(sum, tally);
     }
@@ -152,6 +153,7 @@ function main(): number {
     addTo(total, sum);
   }
   console.log(`\n${headings}\n${sums.join('\n')}\n${row('all', total, names.length)}`);
+  if (names.includes('jit')) console.log(`the JIT has run ${regions.cases} of these cases, ${regions.inRegions} of them in regions`);
   oracle.dispose();
   const failures = measured ? [...total.wrong, ...total.open] : total.wrong;
   return failures.some((count) => count > 0) ? 1 : 0;

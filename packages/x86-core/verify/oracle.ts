@@ -27,7 +27,7 @@ export class Oracle {
     if (result.status !== 0 || result.stdout.length !== batch.bytes.length) {
       throw new Error(`the oracle ended with ${result.signal ?? result.status} after ${result.stdout.length} bytes`);
     }
-    return new Batch(batch.count, result.stdout);
+    return new Batch(batch.count, new Uint8Array(result.stdout));
   }
 
   /** Remove the program. */

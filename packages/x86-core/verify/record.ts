@@ -3,15 +3,24 @@
  * matter, and keeps one line per case.
  *
  *   record DIRECTORY [--seed N]
+ *
+ * An AMD writes the tables as they are. An Intel finds them in the directory, and writes to DIRECTORY/intel the lines of
+ * them that it answers otherwise, and some more cases about which ours knows that the two differ.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Batch, Case, CaseView, Fx, Place, plainStart, stopVector } from './case.js';
+import { Batch, Case, type CaseView, stopVector } from './case.js';
+import { differences, withinOneUnit } from './compare.js';
+import type { Ask } from './either-operand.js';
 import { files } from './groups.js';
 import { Oracle } from './oracle.js';
 import { Random } from '../src/testing/random.js';
-import { formatCase } from './table.js';
-import { leavesHalf, type Open, undefinedAfter } from './undefined.js';
+import { simplified } from './simplify.js';
+import { Subject } from './subject.js';
+import { formatCase, parseCase } from './table.js';
+import { caseOf, formatTable, parseTable } from './table-file.js';
+import { leavesHalf, undefinedAfter } from './undefined.js';
+import { underneath } from './underneath.js';
 import type { Group } from './x87-cases.js';
 
 /** Cases tried per group, kept per kind of case, and kept at least. */
@@ -22,9 +31,6 @@ const atMost = 90;
 const briefly = 6;
 const surroundings = /^(16-bit|segmented|vector) /;
 const prefixes = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
-const arithmeticFlags = 0x8d5;
-const startEflags = 0x202;
-const pageFault = 14;
 
 /** Cases alike in opcode, operand kind and outcome are of one kind. */
 function kindOf(before: CaseView, after: CaseView): string {
@@ -38,126 +44,104 @@ function kindOf(before: CaseView, after: CaseView): string {
   return [opcode, middle, modrm >= 0xc0, after.word(Case.vector)].join();
 }
 
-/** Places of a case that can be set to their plain value, as [offset, length] in the bytes. */
-const fields: readonly (readonly [number, number])[] = [
-  ...Array.from({ length: 8 }, (_, r) => [Case.registers + 4 * r, 4] as const),
-  ...Array.from({ length: Place.windowBytes / 8 }, (_, i) => [Case.window + 8 * i, 8] as const),
-  ...Array.from({ length: 8 }, (_, i) => [Case.fxsave + Fx.st + 16 * i, 10] as const),
-  ...Array.from({ length: 8 }, (_, i) => [Case.fxsave + Fx.xmm + 16 * i, 16] as const),
-];
-
-/** Compare what the answers say, leaving out what a field that does not matter carries along. */
-function sameAnswer(after: CaseView, changed: CaseView, offset: number, length: number): boolean {
-  const ranges: readonly (readonly [number, number])[] = [[0, Case.cr2 + 4], [Case.selectors, Case.selectorBytes], [Case.fxsave, 5], [Case.fxsave + Fx.mxcsr, 4], [Case.fxsave + Fx.st, 128], [Case.fxsave + Fx.xmm, 128], [Case.window, Place.windowBytes]];
-  for (const [start, count] of ranges) {
-    for (let i = start; i < start + count; i++) {
-      if (i >= offset && i < offset + length) continue;
-      if (i >= Case.cr2 && i < Case.cr2 + 4 && after.word(Case.vector) !== pageFault) continue;
-      if (after.bytes[i] !== changed.bytes[i]) return false;
-    }
-  }
-  return true;
-}
-
-/** Try to set one field of every case to its plain value; keep it where the answer stays the same. */
-function simplify(oracle: Oracle, before: Batch, after: Batch, offset: number, length: number): Batch {
-  const plain = new CaseView();
-  plainStart(plain);
-  const attempt = before.clone();
-  for (let i = 0; i < attempt.count; i++) attempt.at(i).bytes.set(plain.bytes.subarray(offset, offset + length), offset);
-  const answer = oracle.run(attempt);
-  const kept = after.clone();
-  for (let i = 0; i < before.count; i++) {
-    const [b, a, changed] = [before.at(i), after.at(i), answer.at(i)];
-    const turned = a.fx16(Fx.status) >> 11 !== b.fx16(Fx.status) >> 11;
-    const isStack = offset >= Case.fxsave && offset < Case.window;
-    // a stack register is found elsewhere after a push or pop: leave those as they are
-    if (isStack && offset < Case.fxsave + Fx.xmm && turned) continue;
-    if (!sameAnswer(a, changed, offset, length)) continue;
-    // the field itself must have come through untouched
-    const untouched = Array.from({ length }, (_, k) => offset + k).every(
-      (k) => a.bytes[k] === b.bytes[k] && changed.bytes[k] === plain.bytes[k],
-    );
-    if (!untouched) continue;
-    b.bytes.set(attempt.at(i).bytes);
-    kept.at(i).bytes.set(changed.bytes);
-  }
-  return kept;
-}
-
-/** Set EFLAGS to the plain value where no result depends on it. */
-function simplifyFlags(oracle: Oracle, before: Batch, after: Batch): Batch {
-  const attempt = before.clone();
-  for (let i = 0; i < attempt.count; i++) attempt.at(i).setWord(Case.eflags, startEflags);
-  const answer = oracle.run(attempt);
-  const kept = after.clone();
-  for (let i = 0; i < before.count; i++) {
-    const [b, a, changed] = [before.at(i), after.at(i), answer.at(i)];
-    if (!sameAnswer(a, changed, Case.eflags, 4)) continue;
-    const carried = ~(b.word(Case.eflags) ^ a.word(Case.eflags));
-    const moved = a.word(Case.eflags) ^ changed.word(Case.eflags);
-    if ((moved & ~carried & arithmeticFlags) !== 0) continue;
-    b.bytes.set(attempt.at(i).bytes);
-    kept.at(i).bytes.set(changed.bytes);
-  }
-  return kept;
-}
-
-/** A case worth a line, and what is undefined after it. */
-interface Chosen {
-  bytes: Uint8Array;
-  open: Open;
-}
-
-/** Choose cases of one group: one of every kind, and some more that went well. */
-function choose(oracle: Oracle, group: Group, seed: number, brief: boolean): Chosen[] {
+/** Random cases of a group. */
+function draw(group: Group, seed: number): Batch {
   const random = new Random(seed);
   const all = new Batch(tried);
   for (let i = 0; i < tried; i++) group.make(random, all.at(i));
-  const answers = oracle.run(all);
+  return all;
+}
+
+/** Choose cases of one group: one of every kind, and some more that went well. */
+function choose(ask: Ask, group: Group, seed: number): CaseView[] {
+  const brief = surroundings.test(group.name);
+  const all = draw(group, seed);
+  const answers = ask(all);
   const kinds = new Set<string>();
   const chosen: number[] = [];
   const rest: number[] = [];
   for (let i = 0; i < tried; i++) {
-    if (leavesHalf(group.name, answers.at(i))) continue;
+    if (leavesHalf(group.name, answers.at(i), 'amd')) continue;
     const kind = kindOf(all.at(i), answers.at(i));
     if (!kinds.has(kind) && chosen.length < (brief ? briefly : atMost)) chosen.push(i);
     else if (answers.at(i).word(Case.vector) === stopVector) rest.push(i);
     kinds.add(kind);
   }
   while (chosen.length < (brief ? briefly : atLeast) && rest.length > 0) chosen.push(rest.shift()!);
-  return chosen.map((i) => ({ bytes: all.at(i).bytes, open: undefinedAfter(group.name, all.at(i)) }));
+  return chosen.map((i) => all.at(i));
 }
 
-/** The text of one file. */
-function record(oracle: Oracle, groups: readonly Group[], seed: number): string {
-  const parts = groups.map((group) => ({ group, chosen: choose(oracle, group, seed, surroundings.test(group.name)) }));
-  const cases = parts.flatMap(({ chosen }) => chosen);
-  const before = new Batch(cases.length);
-  cases.forEach(({ bytes }, i) => before.at(i).bytes.set(bytes));
-  let after = oracle.run(before);
-  for (const [offset, length] of fields) after = simplify(oracle, before, after, offset, length);
-  after = simplifyFlags(oracle, before, after);
-  let at = 0;
-  return parts.map(({ group, chosen }) => {
-    const lines = chosen.map(({ open }) => {
-      const line = formatCase({ before: before.at(at), after: after.at(at), open });
-      at++;
-      return line;
-    });
-    return `# ${group.name}\n${lines.join('\n')}\n`;
-  }).join('\n');
+/** Choose cases about which the two makers differ: a few of every group that has some, each of another kind. */
+function chooseDiffering(ask: Ask, group: Group, seed: number, makers: readonly [Subject, Subject]): CaseView[] {
+  const all = draw(group, seed);
+  const answers = ask(all);
+  const kinds = new Set<string>();
+  const chosen: CaseView[] = [];
+  for (let i = 0; i < tried && chosen.length < briefly; i++) {
+    const kind = kindOf(all.at(i), answers.at(i));
+    if (kinds.has(kind)) continue;
+    const [one, other] = makers.map((subject) => {
+      const c = all.at(i).copy();
+      subject.run(c);
+      return c;
+    }) as [CaseView, CaseView];
+    if (differences(one, other).length === 0) continue;
+    kinds.add(kind);
+    chosen.push(all.at(i));
+  }
+  return chosen;
+}
+
+/** Cases and the processor's answers, as lines. */
+function linesOf(name: string, before: Batch, after: Batch): string[] {
+  return Array.from({ length: before.count }, (_, i) => formatCase({ before: before.at(i), after: after.at(i), open: undefinedAfter(name, before.at(i)) }));
+}
+
+function batchOf(cases: readonly CaseView[]): Batch {
+  const batch = new Batch(cases.length);
+  cases.forEach(({ bytes }, i) => batch.at(i).bytes.set(bytes));
+  return batch;
+}
+
+/** Lines for cases of a group, made readable. */
+function recordCases(ask: Ask, name: string, cases: readonly CaseView[]): string[] {
+  const before = batchOf(cases);
+  const after = simplified(ask, before);
+  return linesOf(name, before, after);
+}
+
+/** What the processor says otherwise than the lines of a group do. */
+function recordOtherwise(ask: Ask, name: string, lines: readonly string[]): string[] {
+  const told = lines.map(parseCase);
+  const before = batchOf(told.map((line) => line.before));
+  const after = ask(before);
+  return linesOf(name, before, after).filter((_, i) => differences(told[i]!.after, after.at(i)).length > 0 && !withinOneUnit(told[i]!.after, after.at(i)));
 }
 
 const directory = process.argv[2];
 if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N]');
 const seedAt = process.argv.indexOf('--seed');
 const seed = seedAt < 0 ? 1 : Number(process.argv[seedAt + 1]);
-mkdirSync(directory, { recursive: true });
 const oracle = new Oracle();
+const ask: Ask = (batch) => oracle.run(batch);
+const second = underneath(oracle).undefinedResults === 'intel';
+const makers = [new Subject(undefined, 'intel'), new Subject(undefined, 'amd')] as const;
+const target = second ? join(directory, 'intel') : directory;
+mkdirSync(target, { recursive: true });
 for (const [name, groups] of Object.entries(files)) {
-  const text = record(oracle, groups, seed);
-  writeFileSync(join(directory, `${name}.txt`), `# bytes | before | after (see ../table.ts); recorded on a real processor\n\n${text}`);
-  console.log(name, text.split('\n').length);
+  const first = second ? parseTable(readFileSync(join(directory, `${name}.txt`), 'utf8')) : new Map<string, string[]>();
+  const table = new Map(groups.map((group) => {
+    if (!second) return [group.name, recordCases(ask, group.name, choose(ask, group, seed))] as const;
+    const known = first.get(group.name);
+    if (known === undefined) return [group.name, recordCases(ask, group.name, choose(ask, group, seed))] as const;
+    const more = recordCases(ask, group.name, chooseDiffering(ask, group, seed, makers));
+    const cases = new Set(known.map(caseOf));
+    return [group.name, [...recordOtherwise(ask, group.name, known), ...more.filter((line) => !cases.has(caseOf(line)))]] as const;
+  }));
+  const about = second ? `what an Intel (family 6, Sapphire Rapids) answers; all other lines of ../${name}.txt it answers as they say` : 'bytes | before | after (see ../table.ts); recorded on a real processor';
+  const text = formatTable(about, table);
+  const lines = [...table.values()].reduce((sum, group) => sum + group.length, 0);
+  if (lines > 0) writeFileSync(join(target, `${name}.txt`), text);
+  console.log(name, lines);
 }
 oracle.dispose();

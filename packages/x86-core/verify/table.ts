@@ -87,7 +87,7 @@ function stateText(c: CaseView, base: CaseView): string[] {
 
 /** The registers of `before` as they are seen relative to the TOP of `after`: what does not move is not told. */
 function rotated(before: CaseView, after: CaseView): CaseView {
-  const turned = new CaseView(before.bytes.slice());
+  const turned = before.copy();
   const by = ((after.fx16(Fx.status) >> 11) - (before.fx16(Fx.status) >> 11)) & 7;
   for (let i = 0; i < 8; i++) {
     const from = Fx.st + 16 * ((i + by) & 7);
@@ -163,7 +163,7 @@ export function parseCase(line: string): Recorded {
   const tokens = words(afterText);
   const status = tokens.find((token) => token.startsWith('sw='));
   // the stack turns before registers are compared
-  const turn = new CaseView(before.bytes.slice());
+  const turn = before.copy();
   if (status !== undefined) applyState(turn, ...pairOf(status));
   const after = rotated(before, turn);
   const open: Open = { flags: 0, result: false };

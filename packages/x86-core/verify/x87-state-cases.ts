@@ -29,13 +29,15 @@ function narrow(name: string, opcode: number, middle: number, size: number): Gro
   };
 }
 
-const environmentAt = Place.window + 0x80;
+/** Where the cases of `pointers` store the x87's environment. */
+export const environmentAt = Place.window + 0x80;
+export const pointersGroup = 'pointers';
 
 /** An instruction with or without an operand, then FNSTENV to see what it left in the pointers. */
 const pointers: Group = {
-  name: 'pointers',
+  name: pointersGroup,
   make: (random, c) => {
-    start(random, c, false);
+    start(random, c, random.oneIn(3));
     const operand = Place.window + random.below(100);
     const first = random.pick([
       [0xd8, 0x05, ...word(operand)], [0xdd, 0x05, ...word(operand)], [0xdd, 0x1d, ...word(operand)], [0xdf, 0x05, ...word(operand)],
@@ -79,8 +81,29 @@ const fxrstor: Group = {
   },
 };
 
+/** Opcodes of instructions with an operand in memory, of every size there is; ModRM's middle bits; what follows the address. */
+const aligned: readonly (readonly [opcode: readonly number[], middle: number, more?: number])[] = [
+  [[0xd9], 6], [[0xd9], 4], [[0xdd], 6], [[0xdd], 4], [[0x66, 0xd9], 6], [[0x66, 0xd9], 4], [[0x66, 0xdd], 6], [[0x66, 0xdd], 4],
+  [[0xdb], 5], [[0xdb], 7], [[0xdf], 4], [[0xdf], 6], [[0xdf], 5], [[0xdf], 7], [[0xdd], 0], [[0xdd], 3], [[0xd9], 0], [[0xd9], 3], [[0xdf], 0], [[0xd9], 7], [[0xd9], 5],
+  [[0x0f, 0x6f], 1], [[0x0f, 0x7f], 1], [[0x0f, 0x6e], 1], [[0x0f, 0x7e], 1], [[0x0f, 0x10], 1], [[0x0f, 0x28], 1], [[0xf2, 0x0f, 0x10], 1], [[0xf3, 0x0f, 0x11], 1],
+  [[0xf3, 0x0f, 0x6f], 1], [[0x0f, 0xae], 3], [[0x0f, 0xae], 0], [[0x0f, 0xae], 7], [[0x0f, 0x58], 1], [[0x0f, 0x5a], 1], [[0x0f, 0x60], 1], [[0x66, 0x0f, 0x60], 1],
+  [[0x0f, 0xc4], 1, 3], [[0x0f, 0xc7], 1], [[0x0f, 0xc3], 1], [[0x62], 0], [[0x66, 0x62], 0],
+];
+const alignmentCheck = 1 << 18;
+
+/** With EFLAGS.AC set: is the operand aligned? */
+const alignment: Group = {
+  name: 'alignment checked',
+  make: (random, c) => {
+    start(random, c, random.oneIn(8));
+    c.setWord(Case.eflags, c.word(Case.eflags) | alignmentCheck);
+    const [opcode, middle, more] = random.pick(aligned);
+    c.setCode([...opcode, (middle << 3) | 5, ...word(Place.window + random.below(128)), ...(more === undefined ? [] : [more])]);
+  },
+};
+
 /** All of them. */
 export const x87StateGroups: readonly Group[] = [
   narrow('fldenv', 0xd9, 4, 14), narrow('fnstenv', 0xd9, 6, 14), narrow('frstor', 0xdd, 4, 94), narrow('fnsave', 0xdd, 6, 94),
-  pointers, fxsave, fxrstor,
+  pointers, fxsave, fxrstor, alignment,
 ];

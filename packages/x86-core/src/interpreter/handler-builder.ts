@@ -326,6 +326,8 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     }
   }
 
+  kindOf(slot: number): number { return this.#shape.kinds[slot]!; }
+
   set(slot: number, value: Node): void {
     const { kinds, sizes } = this.#shape;
     this.#storeTo(kinds[slot] === SlotKind.memory ? this.#host! : this.#registerAddress(slot), sizes[slot]!, value);

@@ -594,6 +594,8 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     }
   }
 
+  kindOf(slot: number): number { return this.#insn.kind[slot]!; }
+
   set(slot: number, value: Value): void {
     const insn = this.#insn;
     if (insn.kind[slot] === SlotKind.memory) this.#store(this.#host!, insn.slotSize[slot]!, value);

@@ -144,8 +144,8 @@ class Repetition {
     return b.select(this.down, b.do('i32.add', b.do('i32.sub', first, bytes), b.i32(this.size)), first);
   }
 
-  /** So many elements are done: move the pointers, and be finished when none is left. */
-  advance(elements: Value, pointers: readonly Variable[], again: () => void, finished?: Value): void {
+  /** So many elements are done: move the pointers, and be finished when none is left. `last` comes before the end. */
+  advance(elements: Value, pointers: readonly Variable[], again: () => void, finished?: Value, last?: () => void): void {
     const b = this.#b;
     const bytes = this.bytes(elements);
     const step = b.select(this.down, b.do('i32.sub', b.i32(0), bytes), bytes);
@@ -157,6 +157,7 @@ class Repetition {
     const none = b.do('i32.eqz', left);
     b.when(finished ? b.do('i32.or', none, finished) : none, () => {
       this.budget.set(b.do('i32.add', budget, b.i32(1)));
+      last?.();
       this.leave(RepeatStatus.done);
     });
     again();
@@ -279,7 +280,10 @@ function setFlags(b: OperationBuilder, size: Size, left: Value, right: Value): v
   b.setState(State.flagSum, high(left, adjust));
 }
 
-/** SCAS, and with a source CMPS: goes on while elements are equal, or while they are not. */
+/**
+ * SCAS, and with a source CMPS: goes on while elements are equal, or while they are not. Whether elements that do not end it
+ * leave flags, and which operand is looked at first, differs between makers: see undefined-results.ts.
+ */
 function compare(b: OperationBuilder, size: Size, withSource: boolean, whileEqual: boolean): void {
   const r = new Repetition(b, size);
   const [load] = access[size];
@@ -287,20 +291,25 @@ function compare(b: OperationBuilder, size: Size, withSource: boolean, whileEqua
   const left = b.variable(accumulator);
   const right = b.variable(b.i32(0));
   const pointers = withSource ? [r.from, r.to] : [r.to];
+  const likeAmd = b.variable(b.state(State.likeAmd));
   b.loop((again) => {
     const addresses = pointers.map((pointer) => pointer.get());
+    const [from, to] = [addresses[0]!, addresses.at(-1)!];
     const advance = (elements: Value): void => {
-      setFlags(b, size, left.get(), right.get());
-      r.advance(elements, pointers, again, b.do(whileEqual ? 'i32.ne' : 'i32.eq', left.get(), right.get()));
+      const note = (): void => setFlags(b, size, left.get(), right.get());
+      b.when(likeAmd.get(), note);
+      r.advance(elements, pointers, again, b.do(whileEqual ? 'i32.ne' : 'i32.eq', left.get(), right.get()), note);
     };
     const portion = r.portion(addresses, () => {
-      const elements = addresses.map((address) => r.across(address));
-      if (withSource) left.set(r.loadBytes(elements[0]!));
-      right.set(r.loadBytes(elements.at(-1)!));
+      if (withSource) b.when(likeAmd.get(), () => void r.across(from));
+      const target = r.across(to);
+      if (withSource) left.set(r.loadBytes(r.across(from)));
+      right.set(r.loadBytes(target));
       advance(b.i32(1));
     });
-    const source = withSource ? r.host(addresses[0]!) : undefined;
-    const target = r.host(addresses.at(-1)!);
+    if (withSource) b.when(likeAmd.get(), () => void r.host(from));
+    const target = r.host(to);
+    const source = withSource ? r.host(from) : undefined;
     const done = b.variable(b.i32(0));
     b.loop((next) => {
       const before = done.get();

@@ -114,14 +114,14 @@ define('neg', { ...unary, execute: (b) => {
 } });
 
 /**
- * CF = OF = "the high half says something new". The others are undefined: SF, ZF and PF follow the low half and AF is
+ * CF = OF = "the high half says something new". The others are undefined: SF and PF follow the low half and ZF and AF are
  * cleared, or all are kept.
  */
 function setMultiplyFlags<V>(b: Builder<V>, low: V, lost: V): void {
   if (b.undefinedResults === 'amd') return setCarryAndOverflow(b, lost, lost);
   const extended = signExtend(b, low);
   const { addend, sum } = carryPair(b, lost, lost);
-  b.setFlags(extended, extended, addend, sum);
+  b.setFlags(b.imm(1), extended, addend, sum);
 }
 
 /** One-operand multiplications: eax × operand into edx:eax (or ax, dx:ax). */

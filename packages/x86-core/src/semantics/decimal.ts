@@ -92,6 +92,5 @@ define('aad', { rare: (cpu, insn) => {
   const y = (cpu.u8[ah]! * insn.immediate) & 0xff;
   const sum = x + y;
   cpu.u16[al >> 1] = sum & 0xff;
-  if (cpu.undefinedResults === 'intel') setFlags(cpu, 0, 0);
-  else setFlags(cpu, sum >>> 8, ((x ^ y ^ sum) >>> 4) & 1, ((x ^ sum) & (y ^ sum)) >>> byteSign & 1);
+  setFlags(cpu, sum >>> 8, ((x ^ y ^ sum) >>> 4) & 1, ((x ^ sum) & (y ^ sum)) >>> byteSign & 1);
 } });

@@ -212,9 +212,15 @@ export function quickMoveFromSegment(segment: number): <V>(b: PrivilegedBuilder<
   return (b) => b.set(0, b.state(field(segment, SegmentField.selector)));
 }
 
-/** PUSH of a segment register, 32-bit. */
+/** PUSH of a segment register, 32-bit. Intel's processors write no more than the selector. */
 export function quickPushSegment(segment: number): <V>(b: PrivilegedBuilder<V>) => void {
-  return (b) => b.push(b.state(field(segment, SegmentField.selector)), 4);
+  return (b) => {
+    const selector = b.state(field(segment, SegmentField.selector));
+    if (b.undefinedResults === 'amd') return b.push(selector, 4);
+    const top = b.sub(b.gpr(esp, 4), b.imm(4));
+    b.store(b.stackBytes(top, 4, true), 0, 2, selector);
+    b.setGpr(esp, 4, top);
+  };
 }
 
 /** POP of DS, ES, FS or GS, 32-bit. */

@@ -75,9 +75,32 @@ define('leave', { uses: '', hot: true, execute: (b) => {
   b.setGpr(ebp, b.size, value);
 } });
 
+/** One register after the other, as Intel's processors do it: a fault leaves what came before it in memory. */
+function pushInTurn(cpu: Processor, size: number): void {
+  const before = cpu.i32[GPR + esp]!;
+  for (let register: number = eax; register <= edi; register++) {
+    cpu.writeSeg(SegmentRegister.ss, (before - (register + 1) * size) & cpu.stackMask, size, cpu.i32[GPR + register]!);
+  }
+}
+
+/** The same for POPA, and registers. */
+function popInTurn(cpu: Processor, size: number): void {
+  for (let register: number = edi; register >= eax; register--) {
+    const value = cpu.readSeg(SegmentRegister.ss, stackOffset(cpu, (7 - register) * size), size);
+    if (register === esp) continue;
+    if (size === 4) cpu.i32[GPR + register] = value;
+    else cpu.u16[(GPR + register) * 2] = value;
+  }
+}
+
 define('pusha', { shortcut: quickPushAll, rare: (cpu, insn) => {
   const wide = insn.operandSize === 4;
   const size = insn.operandSize;
+  if (cpu.undefinedResults === 'intel') {
+    pushInTurn(cpu, size);
+    moveStack(cpu, -8 * size);
+    return;
+  }
   const first = stackLinear(cpu, -8 * size, 8 * size, true);
   cpu.checkAlignment(first, size);
   cpu.probeWrite(first, 8 * size);
@@ -92,6 +115,11 @@ define('pusha', { shortcut: quickPushAll, rare: (cpu, insn) => {
 define('popa', { shortcut: quickPopAll, rare: (cpu, insn) => {
   const wide = insn.operandSize === 4;
   const size = insn.operandSize;
+  if (cpu.undefinedResults === 'intel') {
+    popInTurn(cpu, size);
+    moveStack(cpu, 8 * size);
+    return;
+  }
   const first = stackLinear(cpu, 0, 8 * size, false);
   cpu.checkAlignment(first, size);
   cpu.probeRead(first, 8 * size);

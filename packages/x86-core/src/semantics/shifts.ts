@@ -1,12 +1,13 @@
 /*
  * Shifts and rotates. Counts are taken modulo 32; a count of 0 changes nothing, not even flags.
  *
- * Where the manual leaves OF open (counts above 1) we compute it as the silicon does, by the same formula as for 1. It
- * leaves AF open, too, and makers differ: see undefined-results.ts.
+ * Where the manual leaves OF open (counts above 1) makers differ: one has what the first step of many leaves, the other
+ * the last. They differ about AF, too; see undefined-results.ts.
  */
 import type { Builder } from '../builder.js';
 import { define } from '../definition.js';
-import { bitsOf, carry, carryPair, setCarryAndOverflow, signExtend, topBit, truncate } from './flags-of.js';
+import { SlotKind } from '../instruction.js';
+import { bitsOf, carry, carryPair, overflow, setCarryAndOverflow, signExtend, topBit, truncate } from './flags-of.js';
 
 const countMask = 31;
 const options = { uses: 'rw r', hot: true } as const;
@@ -15,6 +16,27 @@ function setShiftFlags<V>(b: Builder<V>, result: V, carryOut: V, overflowed: V):
   const extended = signExtend(b, result);
   const { addend, sum } = carryPair(b, carryOut, overflowed, b.undefinedResults === 'amd' ? b.imm(1) : undefined);
   b.setFlags(extended, extended, addend, sum);
+}
+
+/** OF after a step to the left: the two top bits differ. */
+function overflowLeft<V>(b: Builder<V>, x: V): V {
+  return topBit(b, b.xor(x, b.shl(x, b.imm(1))));
+}
+
+/** OF after one step to the right, by the result: its two top bits differ. */
+function overflowRight<V>(b: Builder<V>, result: V): V {
+  return b.xor(topBit(b, result), b.and(b.shr(result, b.imm(bitsOf(b.size) - 2)), b.imm(1)));
+}
+
+/** One of two values, by whose undefined results are wanted: after the first step (Intel) or the last one (AMD). */
+function firstOrLast<V>(b: Builder<V>, first: () => V, last: () => V): V {
+  return b.undefinedResults === 'intel' ? first() : last();
+}
+
+/** CF and OF after ROL or ROR. Intel's processors leave OF as it was in a register rotated by an immediate other than 1. */
+function setRotateFlags<V>(b: Builder<V>, count: V, out: V, overflowed: V): void {
+  const kept = b.undefinedResults === 'intel' && b.kindOf(0) === SlotKind.register && b.kindOf(1) === SlotKind.immediate;
+  setCarryAndOverflow(b, out, kept ? b.select(b.eq(count, b.imm(1)), overflowed, overflow(b)) : overflowed);
 }
 
 /** Run `body` with the masked count when that is not 0. */
@@ -33,7 +55,7 @@ define('shl', { ...options, execute: (b) => counted(b, 1, (count) => {
     : b.and(b.shr(wide, b.imm(bits)), b.imm(1));
   b.set(0, wide);
   const result = truncate(b, wide);
-  setShiftFlags(b, result, out, b.xor(out, topBit(b, result)));
+  setShiftFlags(b, result, out, firstOrLast(b, () => overflowLeft(b, x), () => b.xor(out, topBit(b, result))));
 }) });
 
 define('shr', { ...options, execute: (b) => counted(b, 1, (count) => {
@@ -41,7 +63,7 @@ define('shr', { ...options, execute: (b) => counted(b, 1, (count) => {
   const result = b.shr(x, count);
   b.set(0, result);
   const out = b.and(b.shr(x, b.sub(count, b.imm(1))), b.imm(1));
-  setShiftFlags(b, result, out, b.xor(topBit(b, result), b.and(b.shr(result, b.imm(bitsOf(b.size) - 2)), b.imm(1))));
+  setShiftFlags(b, result, out, firstOrLast(b, () => topBit(b, x), () => overflowRight(b, result)));
 }) });
 
 define('sar', { ...options, execute: (b) => counted(b, 1, (count) => {
@@ -58,18 +80,20 @@ function rotateLeft<V>(b: Builder<V>, x: V, count: V): V {
 }
 
 define('rol', { ...options, execute: (b) => counted(b, 1, (count) => {
-  const result = rotateLeft(b, b.get(0), b.and(count, b.imm(bitsOf(b.size) - 1)));
+  const x = b.get(0);
+  const result = rotateLeft(b, x, b.and(count, b.imm(bitsOf(b.size) - 1)));
   b.set(0, result);
   const out = b.and(result, b.imm(1));
-  setCarryAndOverflow(b, out, b.xor(out, topBit(b, result)));
+  setRotateFlags(b, count, out, firstOrLast(b, () => overflowLeft(b, x), () => b.xor(out, topBit(b, result))));
 }) });
 
 define('ror', { ...options, execute: (b) => counted(b, 1, (count) => {
   const bits = bitsOf(b.size);
-  const result = rotateLeft(b, b.get(0), b.and(b.sub(b.imm(bits), count), b.imm(bits - 1)));
+  const x = b.get(0);
+  const result = rotateLeft(b, x, b.and(b.sub(b.imm(bits), count), b.imm(bits - 1)));
   b.set(0, result);
   const out = topBit(b, result);
-  setCarryAndOverflow(b, out, b.xor(out, b.and(b.shr(result, b.imm(bits - 2)), b.imm(1))));
+  setRotateFlags(b, count, out, firstOrLast(b, () => b.xor(topBit(b, x), b.and(x, b.imm(1))), () => overflowRight(b, result)));
 }) });
 
 /**
@@ -96,14 +120,16 @@ function rotateCarry(name: string, toTheLeft: boolean): void {
     let count = masked;
     for (let times = 0; times < (b.size === 1 ? 3 : b.size === 2 ? 1 : 0); times++)
       count = b.select(b.lessUnsigned(count, ring), count, b.sub(count, ring));
-    const setFlags = (result: typeof count, out: typeof count): void => setCarryAndOverflow(b, out,
-      b.xor(topBit(b, result), toTheLeft ? out : b.and(b.shr(result, b.imm(bits - 2)), b.imm(1))));
+    const last = (result: typeof count, out: typeof count): typeof count =>
+      (toTheLeft ? b.xor(topBit(b, result), out) : overflowRight(b, result));
     b.when(count, () => {
       const other = b.sub(ring, count);
-      const { result, out } = rotateThroughCarry(b, b.get(0), toTheLeft ? count : other, toTheLeft ? other : count);
+      const x = b.get(0);
+      const { result, out } = rotateThroughCarry(b, x, toTheLeft ? count : other, toTheLeft ? other : count);
+      const first = (): typeof count => (toTheLeft ? overflowLeft(b, x) : b.xor(topBit(b, x), carry(b)));
       b.set(0, result);
-      setFlags(result, out);
-    }, b.undefinedResults === 'amd' && b.size < 4 ? () => setFlags(b.get(0), carry(b)) : undefined);
+      setCarryAndOverflow(b, out, firstOrLast(b, first, () => last(result, out)));
+    }, b.undefinedResults === 'amd' && b.size < 4 ? () => setCarryAndOverflow(b, carry(b), last(b.get(0), carry(b))) : undefined);
   }) });
 }
 rotateCarry('rcl', true);
@@ -146,9 +172,13 @@ function doubleShift(name: string, toTheLeft: boolean): void {
     }
     b.set(0, result);
     if (amd16) out = b.select(b.lessUnsigned(b.imm(16), count), b.imm(0), out);
-    const top = topBit(b, result);
-    if (!toTheLeft) setShiftFlags(b, result, out, b.xor(top, b.and(b.shr(result, b.imm(bitsOf(b.size) - 2)), one)));
-    else setShiftFlags(b, result, out, b.xor(out, amd16 ? b.and(top, b.lessUnsigned(count, b.imm(16))) : top));
+    const first = (): typeof count => (toTheLeft ? overflowLeft(b, x) : b.xor(topBit(b, x), b.and(fill, one)));
+    const last = (): typeof count => {
+      if (!toTheLeft) return overflowRight(b, result);
+      const top = topBit(b, result);
+      return b.xor(out, amd16 ? b.and(top, b.lessUnsigned(count, b.imm(16))) : top);
+    };
+    setShiftFlags(b, result, out, firstOrLast(b, first, last));
   }) });
 }
 doubleShift('shld', true);

@@ -16,6 +16,9 @@ import { setSubtractFlags } from './flags-of.js';
 
 const { eax, ecx, esi, edi } = Register;
 const GPR = State.gpr >> 2;
+/** The lazy flags, one word behind the other. */
+const FLAGS = State.flagZero >> 2;
+const flagsBefore = new Int32Array(4);
 
 /** Move a pointer past its element, up or down as DF says. */
 function advance<V>(b: Builder<V>, register: number, pointer: V): void {
@@ -53,11 +56,21 @@ define('scas', { ...options, execute: (b) => {
   setSubtractFlags(b, left, right, b.sub(left, right));
 } });
 
+function sourceFirst<V>(b: Builder<V>, from: V, to: V): [left: V, right: V] {
+  const left = b.loadSource(from);
+  return [left, b.loadDestination(to)];
+}
+
+function destinationFirst<V>(b: Builder<V>, from: V, to: V): [left: V, right: V] {
+  const right = b.loadDestination(to);
+  return [b.loadSource(from), right];
+}
+
 define('cmps', { ...options, execute: (b) => {
   const from = b.gpr(esi, b.addressSize);
   const to = b.gpr(edi, b.addressSize);
-  const left = b.loadSource(from);
-  const right = b.loadDestination(to);
+  // the first operand that cannot be had is reported
+  const [left, right] = b.undefinedResults === 'amd' ? sourceFirst(b, from, to) : destinationFirst(b, from, to);
   advance(b, esi, from);
   advance(b, edi, to);
   setSubtractFlags(b, left, right, b.sub(left, right));
@@ -74,18 +87,23 @@ export function repeatCount(cpu: Processor, insn: Instruction): number {
 
 /**
  * One turn of a repeated string instruction: `once` does an element (and may fault, with nothing changed), then the
- * count goes down. Leaves EIP on the instruction while there is more to do.
+ * count goes down. Leaves EIP on the instruction while there is more to do. Comparisons that go on leave no flags by the
+ * manual (volume 2, REP) and on Intel's processors, and all of them on AMD's.
  */
 export function repeat(cpu: Processor, insn: Instruction, once: () => void): void {
   const count = repeatCount(cpu, insn);
   if (count === 0) return;
+  const { i32 } = cpu;
+  const keeps = cpu.undefinedResults === 'intel';
+  if (keeps) for (let i = 0; i < flagsBefore.length; i++) flagsBefore[i] = i32[FLAGS + i]!;
   once();
-  if (insn.addressSize === 4) cpu.i32[GPR + ecx] = count - 1;
+  if (insn.addressSize === 4) i32[GPR + ecx] = count - 1;
   else cpu.u16[(GPR + ecx) * 2] = count - 1;
   if (count === 1) return;
   if (comparing.test(insn.definition.name)) {
-    const equal = cpu.i32[State.flagZero >> 2] === 0;
+    const equal = i32[State.flagZero >> 2] === 0;
     if (equal !== (insn.repeat === Repeat.rep)) return;
+    if (keeps) i32.set(flagsBefore, FLAGS);
   }
   cpu.jumped = true;
 }

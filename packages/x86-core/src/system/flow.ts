@@ -68,7 +68,7 @@ const int1: RareExecute = (cpu, insn) => {
   deliver(cpu, Vector.debug, Source.hardware, false, 0, nextOf(cpu, insn), 0);
 };
 
-/** Array index against two signed bounds in memory. */
+/** Array index against two signed bounds in memory. Intel's processors do not look for the upper one when the lower is not met. */
 const bound: RareExecute = (cpu, insn) => {
   const { operandSize } = insn;
   const address = cpu.effectiveAddress(insn);
@@ -76,6 +76,7 @@ const bound: RareExecute = (cpu, insn) => {
   const signed = (value: number): number => (value << shift) >> shift;
   const index = signed(readRegister(cpu, regField(insn), operandSize));
   const lower = signed(cpu.readSeg(insn.segment, address, operandSize));
+  if (cpu.undefinedResults === 'intel' && index < lower) raise(Vector.bound);
   const upper = signed(cpu.readSeg(insn.segment, address + operandSize, operandSize));
   if (index < lower || index > upper) raise(Vector.bound);
 };

@@ -4,6 +4,7 @@
 import type { RareExecute } from '../definition.js';
 import { selectorOf } from '../descriptor.js';
 import { raise, Vector } from '../fault.js';
+import type { Processor } from '../processor.js';
 import { readRm, regField, writeRegister, writeRm } from '../operands.js';
 import { loadSegment } from '../segmentation.js';
 import { Register, SegmentRegister, State } from '../state.js';
@@ -33,17 +34,20 @@ const movToSreg: RareExecute = (cpu, insn) => {
   if (segment === ss) cpu.i32[State.shadow >> 2] = 1;
 };
 
+/** Bytes of a selector in its place of `size` bytes on the stack that are looked at: Intel's processors leave the others alone. */
+const selectorBytes = (cpu: Processor, size: number): number => (cpu.undefinedResults === 'intel' ? 2 : size);
+
 const pushSreg: RareExecute = (cpu, insn) => {
-  const selector = selectorOf(cpu, segmentOfOpcode.get(insn.opcode)!);
-  if (insn.operandSize === 4) cpu.push32(selector);
-  else cpu.push16(selector);
+  const offset = (cpu.i32[ESP]! - insn.operandSize) & cpu.stackMask;
+  cpu.writeSeg(ss, offset, selectorBytes(cpu, insn.operandSize), selectorOf(cpu, segmentOfOpcode.get(insn.opcode)!));
+  cpu.setStackPointer(offset);
 };
 
 const popSreg: RareExecute = (cpu, insn) => {
   const segment = segmentOfOpcode.get(insn.opcode)!;
   const mask = cpu.stackMask;
   const esp = cpu.i32[ESP]!;
-  const selector = cpu.readSeg(ss, esp & mask, insn.operandSize) & 0xffff;
+  const selector = cpu.readSeg(ss, esp & mask, selectorBytes(cpu, insn.operandSize)) & 0xffff;
   loadSegment(cpu, segment, selector);
   // by the old stack's width, even when SS itself was popped
   cpu.i32[ESP] = (esp & ~mask) | ((esp + insn.operandSize) & mask);

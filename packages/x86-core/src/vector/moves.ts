@@ -7,7 +7,7 @@ import type { Processor } from '../processor.js';
 import { Register, SegmentRegister, State } from '../state.js';
 import { readRm, writeRegister as writeGeneral, writeRm } from '../operands.js';
 import { destination as d, source as s } from './lanes.js';
-import { address, low, middle, readMemory, readOperand, readRegister, writeMemory, writeRegister } from './operands.js';
+import { address, beginStore, low, middle, readMemory, readOperand, readRegister, writeMemory, writeRegister } from './operands.js';
 
 /** What an instruction does after its checks. */
 export type Run = (cpu: Processor, insn: Instruction) => void;
@@ -33,6 +33,7 @@ export function loadWhole(bytes: number, aligned: boolean): Run {
 export function storeWhole(bytes: number, aligned: boolean): Run {
   return (cpu, insn) => {
     readRegister(cpu, middle(insn), bytes, d);
+    beginStore(cpu, insn, bytes);
     if (insn.memory) writeMemory(cpu, address(cpu, insn, bytes, true, aligned), bytes);
     else writeRegister(cpu, low(insn), bytes);
   };
@@ -105,6 +106,7 @@ export function loadDoubleword(bytes: number): Run {
 export function storeDoubleword(bytes: number): Run {
   return (cpu, insn) => {
     readRegister(cpu, middle(insn), bytes, d);
+    beginStore(cpu, insn, bytes);
     writeRm(cpu, insn, 4, d.u32[0]!);
   };
 }

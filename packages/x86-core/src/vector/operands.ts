@@ -67,6 +67,11 @@ export function enterMmx(cpu: Processor): void {
   cpu.i32[TOP] = 0;
 }
 
+/** A store of an MMX register on Intel's processors: the stack begins at R0 even when the store faults. */
+export function beginStore(cpu: Processor, insn: Instruction, bytes: number): void {
+  if (bytes !== wide && insn.memory && cpu.undefinedResults === 'intel') cpu.i32[TOP] = 0;
+}
+
 /** EMMS: all registers are empty. */
 export function leaveMmx(cpu: Processor): void {
   cpu.i32[TAGS] = 0;

@@ -100,8 +100,10 @@ function writeWords(cpu: Processor, linear: number, size: number): void {
   });
 }
 
+/** Images are aligned as their words are. */
 function operand(cpu: Processor, insn: Instruction, size: number, write: boolean): number {
   const linear = cpu.linear(insn.segment, cpu.effectiveAddress(insn), size, write);
+  cpu.checkAlignment(linear, insn.operandSize);
   if (write) cpu.probeWrite(linear, size);
   else cpu.probeRead(linear, size);
   return linear;
@@ -169,6 +171,8 @@ const Fx = {
   mxcsr: 24, mxcsrMask: 28, st: 32, xmm: 160,
 } as const;
 const fxAlignment = 15;
+/** Where alignment is checked, Intel's processors have #AC for multiples of less than this. */
+const intelFxAlignment = 4;
 /** MXCSR bits that exist, denormals-are-zero among them. */
 const mxcsrBits = 0xffff;
 const xmmWords = 32;
@@ -176,6 +180,8 @@ const xmmWords = 32;
 function fxOperand(cpu: Processor, insn: Instruction, write: boolean): number {
   if (cpu.i32[State.cr0 >> 2]! & (Cr0.em | Cr0.ts)) raise(Vector.noDevice);
   const linear = cpu.linear(insn.segment, cpu.effectiveAddress(insn), Fx.bytes, write);
+  // the manual lets each processor find out about either; AMD's are not known to us
+  if (cpu.undefinedResults === 'intel') cpu.checkAlignment(linear, intelFxAlignment);
   if (linear & fxAlignment) raise(Vector.protection);
   if (write) cpu.probeWrite(linear, Fx.bytes);
   else cpu.probeRead(linear, Fx.bytes);

@@ -24,12 +24,17 @@ const decimal = new Uint8Array(decimalBytes);
 /** Formats a memory operand may have. */
 export const Format = { single: 0, double: 1, extended: 2, int16: 3, int32: 4, int64: 5, decimal: 6 } as const;
 
+/** Of the ten bytes of a number in memory these come first, and then sign and exponent. */
+const significandBytes = 8;
+
 /** Bytes of each Format in memory. */
 export const formatBytes: readonly number[] = [4, 8, 10, 2, 4, 8, 10];
 
-/** Linear address of the memory operand. */
+/** Linear address of the memory operand. One of ten bytes is aligned when it is a multiple of 8 (SDM volume 3, 6.15, #AC). */
 export function operandAddress(cpu: Processor, insn: Instruction, size: number, write: boolean): number {
-  return cpu.linear(insn.segment, cpu.effectiveAddress(insn), size, write);
+  const linear = cpu.linear(insn.segment, cpu.effectiveAddress(insn), size, write);
+  if (size > significandBytes) cpu.checkAlignment(linear, significandBytes);
+  return linear;
 }
 
 /** Read a memory operand as it is. True when it is a single or double denormal. */
@@ -123,10 +128,14 @@ function convert(format: number): boolean {
   }
 }
 
-/** FST, FSTP, FIST, FISTP, FBSTP to memory. */
+/**
+ * FST, FSTP, FIST, FISTP, FBSTP to memory. When an unmasked exception keeps the number from being stored, AMD's processors
+ * look at the address all the same. Intel's store ten bytes as eight and two, of which the latter may fault.
+ */
 export function store(cpu: Processor, insn: Instruction, format: number, popAfter: boolean): void {
   const size = formatBytes[format]!;
-  const linear = operandAddress(cpu, insn, size, true);
+  const looks = cpu.undefinedResults === 'amd';
+  let linear = looks ? operandAddress(cpu, insn, size, true) : 0;
   beginOperation(cpu.i32);
   let write: boolean;
   if (isUsed(cpu, 0)) {
@@ -141,13 +150,27 @@ export function store(cpu: Processor, insn: Instruction, format: number, popAfte
       env.roundedUp = false;
     }
   }
-  // the address is checked even when nothing will be written
-  if (size > 4 || !write) cpu.probeWrite(linear, size);
+  if (looks && (size > 4 || !write)) cpu.probeWrite(linear, size);
   if (write) {
+    if (!looks) linear = size > significandBytes ? storeSignificand(cpu, insn, format) : operandAddress(cpu, insn, size, true);
+    if (!looks && size > 4) cpu.probeWrite(linear, size);
     writeConverted(cpu, linear, format);
     if (popAfter) pop(cpu);
   }
   commitExceptions(cpu.i32, env.roundedUp);
+}
+
+/** Store the first eight of ten bytes, and find out whether there is room for all. @returns their linear address */
+function storeSignificand(cpu: Processor, insn: Instruction, format: number): number {
+  const linear = operandAddress(cpu, insn, significandBytes, true);
+  cpu.probeWrite(linear, significandBytes);
+  if (format === Format.extended) {
+    cpu.write32(linear, value.low);
+    cpu.write32((linear + 4) >>> 0, value.high);
+  } else {
+    for (let i = 0; i < significandBytes; i++) cpu.write8((linear + i) >>> 0, decimal[i]!);
+  }
+  return operandAddress(cpu, insn, decimalBytes, true);
 }
 
 function writeConverted(cpu: Processor, linear: number, format: number): void {
