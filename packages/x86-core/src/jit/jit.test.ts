@@ -208,6 +208,19 @@ describe('regions', () => {
     expect(cpu.regs[Register.ecx]).toBe(5);
   });
 
+  it('are made although translations go in the meantime', () => {
+    // the other page is executed once: afterwards nobody looks it up again
+    const source = `jmp other\nagain: add $1, %eax\ntest %ecx, %ecx\njnz other\njmp again\n${'nop\n'.repeat(4096)}other: xor %ecx, %ecx\njmp again`;
+    const { cpu, physical } = machineWith(source, 'jit', { keepCode: true });
+    for (let i = 0; i < 10; i++) {
+      cpu.run(2000);
+      cpu.flushTlb();
+    }
+    const { blocks } = cpu.regions()[0]!;
+    expect(blocks.some(({ linear }) => linear > codeAt + 4096)).toBe(true);
+    for (const { linear, bytes } of blocks) expect([...bytes]).toEqual([...physical.bytes.subarray(linear, linear + bytes.length)]);
+  });
+
   it('are made ever more seldom where code keeps changing', () => {
     const { cpu, physical } = machineWith('again: add $1, %eax\njmp again');
     const compiledIn = (changes: number): number => {

@@ -286,7 +286,7 @@ export class Jit {
     if (above === undefined || this.#isPseudo(above.record)) {
       if (blocks) yield* this.#compile(origin, blocks);
     } else if (!this.#covered.get(above.record)) {
-      const around = { ...origin, ...above, linear: start };
+      const around = this.#originAt(above, start);
       const loop = this.#discover(around);
       if (loop) yield* this.#compile(around, loop);
     } else return;
@@ -318,15 +318,14 @@ export class Jit {
 
   #originAt({ page, record }: Place, linear: number): Origin {
     const { i32 } = this.#cpu;
-    return { page, record, linear, user: this.#user, readTable: i32[State.tlbRead >> 2]!, codeTables: i32[State.codeTable >> 2]!, now: assumeNow(i32) };
+    return { page, record, linear, pages: this.#pagesAround(page, linear >>> pageShift), user: this.#user, readTable: i32[State.tlbRead >> 2]!, codeTables: i32[State.codeTable >> 2]!, now: assumeNow(i32) };
   }
 
   /** There is no instruction at the record, or a region begins there. */
   #isPseudo(record: number): boolean { return this.#cpu.u16[(record + Field.handler) >> 1]! <= Handler.region; }
 
-  #discover({ page, linear, user }: Origin): Block[] | undefined {
+  #discover({ page, linear, user, pages }: Origin): Block[] | undefined {
     const cpu = this.#cpu;
-    const { readUnsigned, pages } = this.#surroundings(page, linear >>> pageShift);
     return discover({
       bytes: cpu.u8, mode: page.mode, decoder: this.#decoder, maxInstructions: this.#settings.maxInstructions, inline: this.#settings.inline,
       pageAt: (index) => {
@@ -334,7 +333,7 @@ export class Jit {
         return found && Layout.physical + found.physicalPage * pageSize;
       },
       peekOffset: (address) => {
-        const target = readUnsigned(address);
+        const target = this.#readUnsigned(address);
         return target === undefined ? undefined : (target - (linear & ~pageMask)) | 0;
       },
       knownTargets: (offset) => {
@@ -351,9 +350,8 @@ export class Jit {
 
   *#compile(origin: Origin, blocks: readonly Block[]): Generator<void, void> {
     const cpu = this.#cpu;
-    const { page, record, linear, user, now, readTable, codeTables } = origin;
+    const { page, record, linear, user, now, readTable, codeTables, pages } = origin;
     const { windows, assume, guesses, calls, links, keepCode, maxRegions } = this.#settings;
-    const { pages } = this.#surroundings(page, linear >>> pageShift);
     if (this.#regions.size >= maxRegions || this.#links.isFull(2 * blocks.length)) this.#dropAll();
     const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
       const of = pages(offset >> pageShift);
@@ -382,7 +380,7 @@ export class Jit {
       const module = new WebAssembly.Module(code);
       const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
       const run = exports['region'] as RegionFunction;
-      const kept = keepCode ? { linear, user, module: code, blocks: this.#bytesOf(blocks, page, linear) } : undefined;
+      const kept = keepCode ? { linear, user, module: code, blocks: this.#bytesOf(blocks, origin) } : undefined;
       const before = this.regionOf(record);
       if (before !== undefined) this.#drop(before.place);
       this.#enter({ place, run, needed, code: kept, record, linear, user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key }, blocks, used);
@@ -395,8 +393,7 @@ export class Jit {
     }
   }
 
-  #bytesOf(blocks: readonly Block[], entry: CodePage, linear: number): RegionCode['blocks'] {
-    const { pages } = this.#surroundings(entry, linear >>> pageShift);
+  #bytesOf(blocks: readonly Block[], { linear, pages }: Origin): RegionCode['blocks'] {
     return blocks.map(({ start, end }) => {
       const from = Layout.physical + pages(start >> pageShift)!.physicalPage * pageSize + (start & pageMask);
       return { linear: ((linear & ~pageMask) + start) >>> 0, bytes: this.#cpu.u8.slice(from, from + end - start) };
@@ -448,23 +445,26 @@ export class Jit {
     u16[(link + Field.offset) >> 1] = u16[(record + Field.offset) >> 1]! + u8[record + Field.length]!;
   }
 
-  /** What a region's search may see of memory: pages near the entry's, and words, as far as reading them is no event. */
-  #surroundings(page: CodePage, virtualPage: number): { pages: (index: number) => CodePage | undefined; readUnsigned: (linear: number) => number | undefined } {
-    const cpu = this.#cpu;
+  /**
+   * The pages near an entry's, by their number from it. Once looked up they stay what they were: the guest may go on in
+   * another address space while the region is made.
+   */
+  #pagesAround(page: CodePage, virtualPage: number): (index: number) => CodePage | undefined {
     const known = new Map<number, CodePage | undefined>([[0, page]]);
-    return {
-      pages: (index) => {
-        if (Math.abs(index) > farthestPage) return undefined;
-        if (!known.has(index)) known.set(index, this.#code.pageOf((virtualPage + index) & pageNumberMask));
-        const found = known.get(index);
-        return found?.mode === page.mode ? found : undefined;
-      },
-      readUnsigned: (linear) => {
-        const physical = cpu.mmu.peek(linear);
-        if (physical < 0 || (physical & 3) !== 0 || !cpu.bus.isPlain(Math.floor(physical / pageSize))) return undefined;
-        return cpu.u32[(Layout.physical + physical) >> 2];
-      },
+    return (index) => {
+      if (Math.abs(index) > farthestPage) return undefined;
+      if (!known.has(index)) known.set(index, this.#code.pageOf((virtualPage + index) & pageNumberMask));
+      const found = known.get(index);
+      return found?.mode === page.mode ? found : undefined;
     };
+  }
+
+  /** A word at a linear address, as far as reading it is no event. */
+  #readUnsigned(linear: number): number | undefined {
+    const cpu = this.#cpu;
+    const physical = cpu.mmu.peek(linear);
+    if (physical < 0 || (physical & 3) !== 0 || !cpu.bus.isPlain(Math.floor(physical / pageSize))) return undefined;
+    return cpu.u32[(Layout.physical + physical) >> 2];
   }
 }
 
@@ -491,6 +491,8 @@ type Place = NonNullable<ReturnType<CodeCache['find']>>;
 /** Where a region is to begin, and what the processor was like when that was found hot. */
 interface Origin extends Place {
   readonly linear: number;
+  /** Pages near this one, by their number from it, as far as there is decoded code of them. */
+  readonly pages: (index: number) => CodePage | undefined;
   readonly user: boolean;
   readonly readTable: number;
   readonly codeTables: number;
