@@ -38,9 +38,6 @@ const longestSlice = 1 << 16;
 /** Instructions between two steps of making a region, at least. */
 const stepSlice = 1 << 11;
 
-/** Regions that have gone, but whose code the host may still keep. */
-const mostRemains = 256;
-
 type RunFunction = (record: number, pageBase: number) => number;
 
 /** Machines that agree in undefined results share their interpreter. */
@@ -233,7 +230,7 @@ export class InterpreterEngine implements Engine {
 
   #look(jit: Jit): void {
     const { i32 } = this.#cpu;
-    if (jit.remains >= mostRemains) this.#renew(jit);
+    if (jit.isFull) this.#renew(jit);
     jit.sample(this.#lastRun >>> 0);
     if (i32[WANTED] === 0 || jit.busy) return;
     jit.improve(i32[WANTED]!);

@@ -239,6 +239,19 @@ describe('regions', () => {
     expect(cpu.statistics.regions.live).toBe(1);
   });
 
+  it('all go when they have too many bytes', () => {
+    const source = Array.from({ length: 20 }, (_, i) => `loop${i}: inc %eax\ncmp $10000, %eax\njne loop${i}\nxor %eax, %eax`).join('\n');
+    const { cpu } = machineWith(`${source}\njmp loop0`, 'jit', { maxBytes: 5000, maxInstructions: 10 });
+    let live = 0;
+    for (let i = 0; i < 100; i++) {
+      cpu.run(budget);
+      live = Math.max(live, cpu.statistics.regions.live);
+    }
+    const { evictions, bytes, compiled } = cpu.statistics.regions;
+    expect(evictions).toBeGreaterThan(2);
+    expect(live * (bytes / compiled)).toBeLessThan(5000 + 2 * (bytes / compiled));
+  });
+
   it('go, and with them what the host keeps of them, hundreds of times', () => {
     const source = 'again: add $1, %eax\nrol $1, %eax\njmp again';
     const [jit, interpreter] = [machineWith(source), machineWith(source, 'interpreter')];

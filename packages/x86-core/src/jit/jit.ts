@@ -37,6 +37,8 @@ const patience = 2048;
 /** Code of a page must be twice as hot after so many changes of it (a power of two), and again; up to so many times. */
 const changesShift = 3;
 const mostDoublings = 6;
+/** Regions that have gone, but whose code the host may still keep. */
+const mostRemains = 256;
 const wasmPage = 0x10000;
 /** Looks at an address that regions are left for often count for this part of what is needed. */
 const exitWeight = 80;
@@ -97,8 +99,9 @@ export class Jit {
   readonly #cpu: Processor;
   readonly #code: CodeCache;
   #table: WebAssembly.Table;
-  /** Regions that have gone since the table was new. */
-  remains = 0;
+  /** Regions that have gone since the table was new, and bytes of all that were made for it. */
+  #remains = 0;
+  #bytesForTable = 0;
   readonly #install: (unit: Unit) => boolean;
   /** Set where regions are compared with the reference engine. */
   lockstep: Lockstep | undefined;
@@ -176,13 +179,17 @@ export class Jit {
     for (let place = nowherePlace; place < tableSize; place++) this.#table.set(place, this.#nowhere);
   }
 
+  /** The host holds too much for the table: it is time for a new one. */
+  get isFull(): boolean { return this.#remains >= mostRemains || this.#bytesForTable >= this.#settings.maxBytes; }
+
   /** There is a new table. All regions go: they know the old one. */
   moveTo(table: WebAssembly.Table): void {
     this.#giveUp();
     this.#dropAll();
     this.#table = table;
     this.#clearPlaces();
-    this.remains = 0;
+    this.#remains = 0;
+    this.#bytesForTable = 0;
   }
 
   #drop(place: number): void {
@@ -193,7 +200,7 @@ export class Jit {
     this.#regions.delete(place);
     this.#links.set(key, undefined);
     this.#table.set(place, this.#nowhere);
-    this.remains++;
+    this.#remains++;
     forgetPlaces(this.#cpu.i32, nowherePlace);
     this.#free.push(place);
     this.#stats.dropped++;
@@ -388,6 +395,7 @@ export class Jit {
       this.#stats.compiled++;
       this.#stats.modules++;
       this.#stats.bytes += code.length;
+      this.#bytesForTable += code.length;
     } finally {
       if (!entered) this.#free.push(place);
     }

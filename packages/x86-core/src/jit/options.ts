@@ -14,6 +14,11 @@ export interface JitOptions {
   maxInstructions?: number;
   /** Regions that live at one time, at most; when there are more, all go. 1 to 1023 (the default). */
   maxRegions?: number;
+  /**
+   * Bytes of WebAssembly that are kept at most, those of regions that have gone included; then all go. 1 to 2^30, default
+   * 4 MiB. A host needs ten to twenty times as much for the machine code.
+   */
+  maxBytes?: number;
   /** Accesses near each other off one register are translated together. */
   windows?: boolean;
   /** Control words and the place of the x87's stack are taken for what they are when a region is made. */
@@ -44,12 +49,12 @@ export const mostRegions = tableSize - firstPlace.region - 1;
 
 /** What holds where nothing is said. */
 export const defaultJitOptions: JitSettings = {
-  hotAfter: 128, maxInstructions: mostInstructions, maxRegions: mostRegions,
+  hotAfter: 128, maxInstructions: mostInstructions, maxRegions: mostRegions, maxBytes: 4 << 20,
   windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, steps: true, lockstep: false, keepCode: false,
 };
 
 /** Highest value of each number; the lowest is 1. */
-const highest = { hotAfter: 2 ** 30, maxInstructions: mostInstructions, maxRegions: mostRegions } as const;
+const highest = { hotAfter: 2 ** 30, maxInstructions: mostInstructions, maxRegions: mostRegions, maxBytes: 2 ** 30 } as const;
 
 /** What is wrong with options, as a sentence; undefined when nothing is. */
 function wrongWithJit(options: unknown): string | undefined {
