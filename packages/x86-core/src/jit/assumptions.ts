@@ -7,7 +7,7 @@
  */
 import { Layout, State } from '../state.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
-import { Exception } from '../x87/environment.js';
+import { Exception, Status } from '../x87/environment.js';
 
 /** Words that are assumed. The last three change within a region, in ways that are known. */
 export const assumable = [State.fpuControl, State.mxcsr, State.unavailable, State.fpuTop, State.fpuTags, State.fpuStatus] as const;
@@ -62,12 +62,12 @@ export function noteObservation(f: FunctionBuilder, place: number): void {
 /** Nothing is taken for granted. */
 export const noAssumptions: Assumptions = new Map();
 
-/** A value that is 0 when those of the words that are needed are as assumed. */
-export function differs(f: FunctionBuilder, assumptions: Assumptions, needed: ReadonlySet<number>): Value {
+/** A value that is 0 when those of the words that are needed are as assumed. @param nothingPending no error of the x87's may be pending either */
+export function differs(f: FunctionBuilder, assumptions: Assumptions, needed: ReadonlySet<number>, nothingPending: boolean): Value {
   const word = (address: number): Value => {
     const value = f.load('i32.load', f.i32(0), address);
     return address === State.fpuStatus ? f.do('i32.and', value, f.i32(stickyStatus)) : value;
   };
   return [...needed].map((address): Value => f.do('i32.xor', word(address), f.i32(assumptions.get(address)!)))
-    .reduce((all, one) => f.do('i32.or', all, one), f.i32(0));
+    .reduce((all, one) => f.do('i32.or', all, one), nothingPending ? f.do('i32.and', f.load('i32.load', f.i32(0), State.fpuStatus), f.i32(Status.summary)) : f.i32(0));
 }

@@ -100,8 +100,8 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): Draft {
         else b.goOn(b.eipOf(offset), state(link));
       };
       const jump = (successor: number, offset: number, isCode: boolean): void => {
-        if (successor >= 0 && position.get(successor)! <= position.get(node)!) b.needBudget(offset, lengths[successor]!);
         b.resume(end);
+        if (successor >= 0 && position.get(successor)! <= position.get(node)!) b.needBudget(offset, lengths[successor]!);
         if (successor < 0 || !b.arriveAt(successor) || !goTo(successor)) leave(offset, isCode);
       };
       const target = block.end + block.instructions[block.instructions.length - 1]!.immediate;
@@ -124,6 +124,7 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): Draft {
         case 'indirect':
           if (terminator.throughGate) return b.goOn(terminator.eip, placeOf(f, terminator.eip, state(State.codeTable), context.nowhere));
           guess(f, blocks, block.guesses, b.offsetOf(terminator.eip), (successor) => jump(successor, blocks[successor]!.start, true));
+          b.resume(end);
           // a return is what a calling region waits for
           if (returns) return b.leaveAt(terminator.eip);
           note(block.last, terminator.eip);

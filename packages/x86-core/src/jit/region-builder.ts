@@ -14,7 +14,10 @@ import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '
 import type { UndefinedResults } from '../undefined-results.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
 import type { OperatorName } from '../wasm/operators.js';
+import { Exception, Status } from '../x87/environment.js';
 import { type Assumptions, differs, noteObservation } from './assumptions.js';
+import { FpuPointers } from './fpu-pointers.js';
+import { FpuRegisters, type KnownDoubles } from './fpu-registers.js';
 import { registersIn } from './registers.js';
 import { type Known, Windows } from './windows.js';
 
@@ -27,23 +30,22 @@ const userLevel = 3;
 /** Windows that could not be used before somebody looks at how often that happens; a power of two. */
 export const missesPerLook = 1024;
 
-/** The state that a region keeps in locals: general registers, lazy flags, the budget, the x87's words. */
+/** The state that a region keeps in locals: general registers, lazy flags, the budget, words of the x87's. */
 const mirrored: readonly number[] = [
   ...Array.from({ length: registerCount }, (_, i) => State.gpr + 4 * i),
   State.flagZero, State.flagSign, State.flagAddend, State.flagSum, State.budget,
-  State.fpuStatus, State.fpuTop, State.fpuTags, State.fpuOpcode, State.fpuEip, State.fpuCs, State.fpuData, State.fpuDs,
+  State.fpuStatus, State.fpuTop, State.fpuTags,
 ];
 const mirrorOf = new Map(mirrored.map((address, i) => [address, i]));
-/** Of the x87's registers, behind the others: significands, and what is above them. */
-const fpuRegisterBytes = 16;
-const topOffset = 8;
-const segmentRegisters = 6;
 type FlagName = keyof typeof FlagIndex;
 const FlagIndex = { zero: 8, sign: 9, addend: 10, sum: 11 } as const;
 const flagNames = new Map<number, FlagName>([
   [State.flagZero, 'zero'], [State.flagSign, 'sign'], [State.flagAddend, 'addend'], [State.flagSum, 'sum'],
 ]);
 const budgetIndex = 12;
+const statusIndex = mirrorOf.get(State.fpuStatus)!;
+const c1Shift = 31 - Math.clz32(Status.c1);
+const segmentRegisters = 6;
 
 /** Where a known exit goes, as one number: the place as an offset from the region's page, and instructions charged but not executed. */
 const restShift = 20;
@@ -82,6 +84,7 @@ export interface Knowledge {
   readonly known: Known;
   readonly flags: Readonly<Record<string, Value>>;
   readonly fpuStack: FpuStack | undefined;
+  readonly doubles: KnownDoubles | undefined;
 }
 
 /** PrivilegedBuilder<Value> for the instructions of one region, one after the other. */
@@ -97,12 +100,19 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   readonly #xmm: Variable[];
   readonly #xmmUsed = new Set<number>();
   readonly #xmmWritten = new Set<number>();
-  readonly #fpu: { readonly significand: Variable; readonly top: Variable }[];
-  readonly #fpuUsed = new Set<number>();
-  readonly #fpuWritten = new Set<number>();
-  readonly #selectors: Variable[];
-  readonly #selectorsUsed = new Set<number>();
+  /** The x87's registers, if they are not in memory. */
+  readonly #fpu: FpuRegisters | undefined;
+  readonly #pointers: FpuPointers;
+  /** C1 of the x87's status word, 0 or 1, where it is kept apart: that word's bit then means nothing. */
+  readonly #c1: Variable | undefined;
+  #c1Used = false;
   #fpuStack: FpuStack | undefined;
+  /** Where it is when the region begins. */
+  readonly #firstFpuStack: FpuStack | undefined;
+  #fpuStackMoves = false;
+  #callsRegions = false;
+  /** No error of the x87's is pending when the region begins, and so throughout. */
+  #nothingPending = false;
   /** Where the x87's stack is at the start of blocks. */
   readonly #fpuStacks = new Map<number, FpuStack>();
   readonly #assumed = new Set<number>();
@@ -140,42 +150,21 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     this.undefinedResults = context.undefinedResults;
     this.#mirrors = mirrored.map(() => f.lasting('i32'));
     this.#xmm = Array.from({ length: registerCount }, () => f.lasting('v128'));
-    this.#fpu = Array.from({ length: registerCount }, () => ({ significand: f.lasting('i64'), top: f.lasting('i32') }));
-    this.#selectors = Array.from({ length: segmentRegisters }, () => f.lasting('i32'));
+    this.#pointers = new FpuPointers(f, pageBase, SegmentRegister.cs);
     const { assumptions } = context;
     const [top, tags] = [assumptions.get(State.fpuTop), assumptions.get(State.fpuTags)];
     if (top !== undefined && tags !== undefined) this.#fpuStack = { top, tags };
+    this.#firstFpuStack = this.#fpuStack;
     if (this.#fpuStack) this.#fpuStacks.set(0, this.#fpuStack);
-    const inLocals = this.#fpuStack !== undefined && assumptions.has(State.fpu);
-    const use = (register: number, writes = false): void => {
-      this.#fpuUsed.add(register);
-      if (writes) this.#fpuWritten.add(register);
-    };
+    if (((assumptions.get(State.fpuStatus) ?? 0) & Exception.precision) !== 0) this.#c1 = f.lasting('i32');
+    if (this.#fpuStack && assumptions.has(State.fpu)) this.#fpu = new FpuRegisters(f);
     this.#registers = registersIn(f, {
-      getSignificand: (i) => {
-        if (inLocals) use(i);
-        return inLocals ? this.#fpu[i]!.significand.get() : undefined;
+      fpu: this.#fpu,
+      conflict: () => this.conflicts.add(State.fpu),
+      c1: this.#c1 && {
+        get: () => this.#useC1().get(),
+        set: (value) => this.#useC1().set(value),
       },
-      getTop: (i) => {
-        if (inLocals) use(i);
-        return inLocals ? this.#fpu[i]!.top.get() : undefined;
-      },
-      setSignificand: (i, value) => {
-        if (inLocals) use(i, true);
-        if (inLocals) this.#fpu[i]!.significand.set(value);
-        return inLocals;
-      },
-      setTop: (i, value) => {
-        if (inLocals) use(i, true);
-        if (inLocals) this.#fpu[i]!.top.set(value);
-        return inLocals;
-      },
-      areSet: (address, bits) => {
-        const known = (assumptions.get(address) ?? 0) & bits;
-        if (known === bits) this.#assumed.add(address);
-        return known === bits;
-      },
-      conflict: () => { if (inLocals) this.conflicts.add(State.fpu); },
       getXmm: (i) => {
         this.#xmmUsed.add(i);
         return this.#xmm[i]!.get();
@@ -200,7 +189,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   frame(tailCalls: boolean, needed: number, body: () => void): void {
     const f = this.#f;
     f.when(f.do('i32.lt_s', this.#state(State.budget), f.i32(needed)), () => f.leave(f.parameter(0)));
-    f.later(() => f.when(differs(f, this.#context.assumptions, this.#assumed), () => {
+    f.later(() => f.when(differs(f, this.#context.assumptions, this.#assumed, this.#nothingPending), () => {
       noteObservation(f, this.#context.place);
       f.leave(f.parameter(0));
     }));
@@ -237,13 +226,12 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
       this.#mirrors[i]!.set(f.load('i32.load', f.i32(0), address));
     }));
     this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmUsed.has(i), () => variable.set(f.load('v128.load', f.i32(0), State.xmm + 16 * i))));
-    this.#fpu.forEach(({ significand, top }, i) => f.ifNeeded(() => this.#fpuUsed.has(i), () => {
-      significand.set(f.load('i64.load', f.i32(0), State.fpu + fpuRegisterBytes * i));
-      top.set(f.load('i32.load16_u', f.i32(0), State.fpu + fpuRegisterBytes * i + topOffset));
-    }));
-    this.#selectors.forEach((variable, i) => f.ifNeeded(() => this.#selectorsUsed.has(i), () => {
-      variable.set(f.load('i32.load16_u', f.i32(0), State.segments + i * SegmentField.size));
-    }));
+    this.#fpu?.enter();
+    const c1 = this.#c1;
+    if (c1) f.ifNeeded(() => this.#c1Used, () => {
+      c1.set(f.do('i32.and', f.do('i32.shr_u', this.#state(State.fpuStatus), f.i32(c1Shift)), f.i32(1)));
+    });
+    this.#pointers.enter();
   }
 
   /** And back, as far as the region changes it. */
@@ -252,11 +240,14 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     mirrored.forEach((address, i) => f.ifNeeded(() => this.#written.has(i), () => {
       f.store('i32.store', f.i32(0), this.#mirrors[i]!.get(), address);
     }));
+    const c1 = this.#c1;
+    if (c1) f.ifNeeded(() => this.#c1Used, () => {
+      const rest = f.do('i32.and', this.#mirrors[statusIndex]!.get(), f.i32(~Status.c1));
+      f.store('i32.store', f.i32(0), f.do('i32.or', rest, f.do('i32.shl', c1.get(), f.i32(c1Shift))), State.fpuStatus);
+    });
+    this.#pointers.leave();
     this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmWritten.has(i), () => f.store('v128.store', f.i32(0), variable.get(), State.xmm + 16 * i)));
-    this.#fpu.forEach(({ significand, top }, i) => f.ifNeeded(() => this.#fpuWritten.has(i), () => {
-      f.store('i64.store', f.i32(0), significand.get(), State.fpu + fpuRegisterBytes * i);
-      f.store('i32.store', f.i32(0), top.get(), State.fpu + fpuRegisterBytes * i + topOffset);
-    }));
+    this.#fpu?.leave();
   }
 
   /**
@@ -265,7 +256,9 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
    */
   callRegion(eip: Value, place: Value, site: number): void {
     const f = this.#f;
-    f.when(f.do('i32.eqz', this.#depth), () => this.#leaveDynamic(eip));
+    this.#callsRegions = true;
+    f.when(f.do('i32.eqz', this.#depth), () => this.leaveAt(eip));
+    this.#leaveFpuStack();
     this.#leaveState();
     const next = f.callIndirect(place, eip, f.do('i32.sub', this.#depth, f.i32(1)), f.i32(0));
     f.when(f.do('i32.ne', next, this.eipOf(site)), () => f.leave(next));
@@ -286,7 +279,10 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   /** Go on at `eip` in the region in a place of the table, if the host can do that; else leave. */
-  goOn(eip: Value, place: Value): void { this.#goOn(eip, place); }
+  goOn(eip: Value, place: Value): void {
+    this.#leaveFpuStack();
+    this.#goOn(eip, place);
+  }
 
   #getMirror(index: number): Value {
     this.#read.add(index);
@@ -308,15 +304,34 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** Leave for a known place in the page (or beside it). */
   leaveTo(offset: number): void {
-    if (Math.abs(offset) < 1 << (restShift - 1)) this.#leaveKnown(this.#f.i32(packExit(offset, 0)));
-    else this.leaveAt(this.eipOf(offset));
+    if (Math.abs(offset) >= 1 << (restShift - 1)) return this.leaveAt(this.eipOf(offset));
+    this.#leaveFpuStack();
+    this.#leaveKnown(this.#f.i32(packExit(offset, 0)));
   }
-  leaveAt(eip: Value): void { this.#leaveDynamic(eip); }
+  leaveAt(eip: Value): void {
+    this.#leaveFpuStack();
+    this.#leaveDynamic(eip);
+  }
+
+  /** On the way out: the x87's stack is known, and not kept anywhere. */
+  #leaveFpuStack(): void {
+    const f = this.#f;
+    const [stack, first] = [this.#fpuStack, this.#firstFpuStack];
+    if (!stack || !first) return;
+    const isFirst = stack.top === first.top && stack.tags === first.tags;
+    f.ifNeeded(() => this.#fpuStackMoves && (this.#callsRegions || !isFirst), () => {
+      f.storeInPage(State.fpuTop, f.i32(stack.top));
+      f.storeInPage(State.fpuTags, f.i32(stack.tags));
+    });
+  }
 
   /** Leave before an offset unless so many instructions are left in the budget. */
   needBudget(offset: number, count: number): void {
     const f = this.#f;
-    f.when(f.do('i32.lt_s', this.#getMirror(budgetIndex), f.i32(count)), () => this.#leaveKnown(f.i32(packExit(offset, 0))));
+    f.when(f.do('i32.lt_s', this.#getMirror(budgetIndex), f.i32(count)), () => {
+      this.#leaveFpuStack();
+      this.#leaveKnown(f.i32(packExit(offset, 0)));
+    });
   }
 
   /** Take a block's instructions out of the budget. */
@@ -347,16 +362,19 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   #forget(): void {
     this.#flags = {};
+    this.#fpu?.forget();
     this.#windows.forget();
   }
 
   /** A block ends. @returns what to go on from wherever it leads to */
   endBlock(): Knowledge {
     this.#windows.close();
-    return { known: this.#windows.known, flags: { ...this.#flags }, fpuStack: this.#fpuStack };
+    this.#fpu?.settle();
+    return { known: this.#windows.known, flags: { ...this.#flags }, fpuStack: this.#fpuStack, doubles: this.#fpu?.known };
   }
 
-  resume({ known, flags, fpuStack }: Knowledge): void {
+  resume({ known, flags, fpuStack, doubles }: Knowledge): void {
+    if (doubles) this.#fpu?.resume(doubles);
     this.#fpuStack = fpuStack;
     this.#windows.resume(known);
     this.#flags = { ...flags };
@@ -368,6 +386,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     this.#at = at;
     this.#rest = rest;
     this.size = insn.size;
+    this.#fpu?.beforeInstruction();
     this.#prepare();
     const call = insn.definition.findCall?.(insn, this.#context.features);
     if (call?.operation.repeats) this.#repeat(call.operation);
@@ -377,7 +396,16 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** Leave before this instruction, with its part of the block given back. */
   #leaveBefore(condition: Value): void {
-    this.#f.when(condition, () => this.#leaveKnown(this.#f.i32(packExit(this.#at, this.#rest))));
+    this.#leaveWhen(condition, () => this.#leaveKnown(this.#f.i32(packExit(this.#at, this.#rest))));
+  }
+
+  /** A way out from the midst of a block, under a condition. */
+  #leaveWhen(condition: Value, leave: () => void): void {
+    this.#f.when(condition, () => {
+      this.#fpu?.settleAside();
+      this.#leaveFpuStack();
+      leave();
+    });
   }
 
   /** A general register, a word of the lazy flags or of the x87's, or one that is assumed; by its address. */
@@ -412,7 +440,10 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
       this.#setFlag(flag, value);
       return true;
     }
-    if (this.#fpuStack && (address === State.fpuTop || address === State.fpuTags)) this.#moveFpuStack(address, value);
+    if (this.#fpuStack && (address === State.fpuTop || address === State.fpuTags)) {
+      this.#moveFpuStack(address, value);
+      return true;
+    }
     const index = mirrorOf.get(address);
     if (index === undefined) {
       if (this.#context.assumptions.has(address)) this.conflicts.add(address);
@@ -425,6 +456,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   #moveFpuStack(address: number, { constant }: Value): void {
     const { top, tags } = this.#fpuStack!;
     this.#useFpuStack();
+    this.#fpuStackMoves = true;
     if (constant === undefined) this.conflicts.add(State.fpuTop);
     else this.#fpuStack = address === State.fpuTop ? { top: constant, tags } : { top, tags: constant };
   }
@@ -437,7 +469,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     const insn = this.#insn;
     const units = guard & (Guard.x87 | Guard.xmm);
     if (units !== 0) this.#leaveBefore(f.do('i32.and', this.#assumedWord(State.unavailable) ?? this.#state(State.unavailable), f.i32(units)));
-    if ((guard & Guard.pending) !== 0) this.#leaveBefore(f.do('i32.and', this.#word(State.fpuStatus)!, f.i32(Guard.pending)));
+    if ((guard & Guard.pending) !== 0) this.#needNothingPending();
     if (insn.memory) {
       const linear = this.#linear(this.#offset!, operation.bytes, operation.write);
       if (guard & Guard.aligned) this.#leaveBefore(f.do('i32.and', linear, f.i32(15)));
@@ -460,23 +492,27 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     if (flags) this.#flags = {};
     this.#leaveBefore(status);
     const poor = f.do('i32.lt_s', this.#getMirror(budgetIndex), f.i32(this.#longest));
-    f.when(poor, () => this.#leaveKnown(f.i32(packExit(this.#at + this.#insn.length, this.#rest - 1))));
+    this.#leaveWhen(poor, () => this.#leaveKnown(f.i32(packExit(this.#at + this.#insn.length, this.#rest - 1))));
   }
 
   #notePointers(): void {
-    const f = this.#f;
     const insn = this.#insn;
-    const set = (address: number, value: Value): void => this.#setMirror(mirrorOf.get(address)!, value);
-    const selector = (segment: number): Value => {
-      this.#selectorsUsed.add(segment);
-      return this.#selectors[segment]!.get();
-    };
-    set(State.fpuEip, this.eipOf(this.#at));
-    set(State.fpuOpcode, f.i32(((insn.opcode & 7) << 8) | insn.modrm));
-    set(State.fpuCs, selector(SegmentRegister.cs));
-    if (!insn.memory) return;
-    set(State.fpuData, this.#offset!);
-    set(State.fpuDs, selector(insn.segment));
+    this.#pointers.note(this.#at, ((insn.opcode & 7) << 8) | insn.modrm);
+    if (insn.memory) this.#pointers.noteOperand(insn.segment, this.#offset!);
+  }
+
+  /** Nothing in a region makes an error pending: to look at its beginning is enough. */
+  #needNothingPending(): void {
+    const f = this.#f;
+    if (this.#context.assumptions.size > 0) this.#nothingPending = true;
+    else this.#leaveBefore(f.do('i32.and', this.#word(State.fpuStatus)!, f.i32(Guard.pending)));
+  }
+
+  #useC1(): Variable {
+    this.#assumed.add(State.fpuStatus);
+    this.#read.add(statusIndex);
+    this.#c1Used = true;
+    return this.#c1!;
   }
 
   // ── operands ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -568,7 +604,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   /** Leave before this instruction, and count it: when it happens often, the region is better off without windows. */
   #missWindow(condition: Value): void {
     const f = this.#f;
-    f.when(condition, () => {
+    this.#leaveWhen(condition, () => {
       const { place } = this.#context;
       const misses = f.do('i32.add', f.load('i32.load', f.i32(0), Layout.windowMisses + 4 * place), f.i32(1));
       f.store('i32.store', f.i32(0), misses, Layout.windowMisses + 4 * place);
@@ -660,9 +696,8 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   setState(address: number, value: Value): void {
     const f = this.#f;
     f.store('i32.store', f.i32(0), value, address);
-    // selectors that the x87 is to remember have been looked at already
     const segment = (address - State.segments) / SegmentField.size;
-    if (Number.isInteger(segment) && segment >= 0 && segment < segmentRegisters) f.ifNeeded(() => this.#selectorsUsed.has(segment), () => this.#selectors[segment]!.set(f.do('i32.and', value, f.i32(0xffff))));
+    if (Number.isInteger(segment) && segment >= 0 && segment < segmentRegisters) this.#pointers.segmentLoaded(segment, value);
   }
 
   stackBytes(linear: Value, size: number, write: boolean): Value { return this.#translate(linear, size, write); }

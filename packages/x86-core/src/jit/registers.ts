@@ -5,6 +5,7 @@ import type { OperationBuilder, RegisterFile } from '../operations/operation.js'
 import { State } from '../state.js';
 import type { Value } from '../wasm/function-builder.js';
 import type { laneOperators, LaneStoreName, LoadName, StoreName } from '../wasm/operators.js';
+import type { FpuRegisters } from './fpu-registers.js';
 
 /** Where the values are: XMM registers by number; general registers and flags by their address. */
 export interface Locals {
@@ -13,15 +14,12 @@ export interface Locals {
   /** Undefined when the address is no register's. */
   getWord(address: number): Value | undefined;
   setWord(address: number, value: Value): boolean;
-  /** The x87's physical registers by number; undefined and false where they are in memory. */
-  getSignificand(register: number): Value | undefined;
-  setSignificand(register: number, value: Value): boolean;
-  getTop(register: number): Value | undefined;
-  setTop(register: number, value: Value): boolean;
-  /** See RegisterFile. */
-  areSet(address: number, bits: number): boolean;
-  /** Something else is done to these registers: they must be in memory. */
+  /** The x87's registers; undefined where they are in memory. */
+  readonly fpu: FpuRegisters | undefined;
+  /** Something else is done to these: they must be in memory. */
   conflict(): void;
+  /** See RegisterFile. */
+  readonly c1: RegisterFile['c1'];
 }
 
 const xmmBytes = 16;
@@ -49,9 +47,10 @@ export function registersIn(b: OperationBuilder, locals: Locals): RegisterFile {
     return place >= 0 && place < xmmBytes * xmmCount ? { register: Math.floor(place / xmmBytes), byte: place % xmmBytes } : undefined;
   };
 
-  const fpuAt = (address: number): { register: number; byte: number } | undefined => {
+  const fpuAt = (address: number): { fpu: FpuRegisters; register: number; byte: number } | undefined => {
+    const { fpu } = locals;
     const place = address - State.fpu;
-    return place >= 0 && place < fpuBytes * fpuCount ? { register: Math.floor(place / fpuBytes), byte: place % fpuBytes } : undefined;
+    return fpu && place >= 0 && place < fpuBytes * fpuCount ? { fpu, register: Math.floor(place / fpuBytes), byte: place % fpuBytes } : undefined;
   };
 
   const loadXmm = (name: LoadName, value: Value, byte: number): Value => {
@@ -77,14 +76,24 @@ export function registersIn(b: OperationBuilder, locals: Locals): RegisterFile {
   };
 
   return {
-    areSet: (address, bits) => locals.areSet(address, bits),
+    c1: locals.c1,
+    doubleAt(address) {
+      const place = fpuAt(address);
+      return place?.fpu.doubleAt(place.register);
+    },
+    keepDouble(address, bits) {
+      const place = fpuAt(address);
+      place?.fpu.keepDouble(place.register, bits);
+      return place !== undefined;
+    },
     load(name, address) {
       const xmm = xmmAt(address);
       if (xmm) return loadXmm(name, locals.getXmm(xmm.register), xmm.byte);
-      const fpu = fpuAt(address);
-      if (fpu) {
-        if (name === 'i64.load' && fpu.byte === 0) return locals.getSignificand(fpu.register);
-        if (name === 'i32.load16_u' && fpu.byte === topOffset) return locals.getTop(fpu.register);
+      const place = fpuAt(address);
+      if (place) {
+        const { fpu, register, byte } = place;
+        if (name === 'i64.load' && byte === 0) return fpu.getSignificand(register);
+        if (name === 'i32.load16_u' && byte === topOffset) return fpu.getTop(register);
         locals.conflict();
         return undefined;
       }
@@ -98,12 +107,13 @@ export function registersIn(b: OperationBuilder, locals: Locals): RegisterFile {
         locals.setXmm(xmm.register, lane ? b.lane(lane[0], xmm.byte / lane[1], locals.getXmm(xmm.register), value) : value);
         return true;
       }
-      const fpu = fpuAt(address);
-      if (fpu) {
-        if (name === 'i64.store' && fpu.byte === 0) return locals.setSignificand(fpu.register, value);
-        if (name === 'i32.store' && fpu.byte === topOffset) return locals.setTop(fpu.register, value);
-        locals.conflict();
-        return false;
+      const place = fpuAt(address);
+      if (place) {
+        const { fpu, register, byte } = place;
+        if (name === 'i64.store' && byte === 0) fpu.setSignificand(register, value);
+        else if (name === 'i32.store' && byte === topOffset) fpu.setTop(register, value);
+        else locals.conflict();
+        return true;
       }
       if (name === 'i32.store') return locals.setWord(address, value);
       const word = locals.getWord(address);

@@ -70,8 +70,15 @@ export interface RegisterFile {
   store(name: StoreName, address: number, value: Value): boolean;
   /** Store the lowest lane of a vector. */
   storeLane(name: LaneStoreName, address: number, value: Value): boolean;
-  /** Are these bits of a word known to be set, and to stay so? */
-  areSet(address: number, bits: number): boolean;
+  /**
+   * C1 of the x87's status word, 0 or 1, where it is kept apart; that word's own bit then means nothing. So it is where
+   * the precision exception is known to be there already.
+   */
+  readonly c1: { get(): Value; set(value: Value): void } | undefined;
+  /** The double, as bits, that the x87 register at an address is known to hold: normal or zero. */
+  doubleAt(address: number): Value | undefined;
+  /** Have an x87 register hold a double, of which its own format is made when somebody needs it. @returns false when that is not possible */
+  keepDouble(address: number, bits: Value): boolean;
 }
 
 /** Writes one operation. */
@@ -135,8 +142,18 @@ export class OperationBuilder extends FunctionBuilder {
     super.storeLane(name, lane, address, value, offset);
   }
 
-  /** Are these bits of a word of the state page known to be set, and to stay so? */
-  areSet(address: number, bits: number): boolean { return this.#registers?.areSet(address, bits) ?? false; }
+  /** See RegisterFile. */
+  get c1(): RegisterFile['c1'] { return this.#registers?.c1; }
+
+  /** The double, as bits, that the x87 register at an address is known to hold: normal or zero. */
+  doubleAt({ constant }: Value, offset = 0): Value | undefined {
+    return constant === undefined ? undefined : this.#registers?.doubleAt(constant + offset);
+  }
+
+  /** Have an x87 register hold a double that is normal or zero. @returns false when it must be stored in the register's own format */
+  keepDouble({ constant }: Value, bits: Value, offset = 0): boolean {
+    return constant !== undefined && (this.#registers?.keepDouble(constant + offset, bits) ?? false);
+  }
 
   /** A word of the state page. */
   state(address: number): Value {
@@ -145,6 +162,11 @@ export class OperationBuilder extends FunctionBuilder {
 
   setState(address: number, value: Value): void {
     this.store('i32.store', this.i32(0), value, address);
+  }
+
+  /** Store to the state page itself, even where registers are elsewhere. */
+  storeInPage(address: number, value: Value): void {
+    super.store('i32.store', this.i32(0), value, address);
   }
 
   /** ZF and CF as given, the other arithmetic flags 0, in the lazy form of flags.ts. */

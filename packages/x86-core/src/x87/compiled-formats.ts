@@ -3,12 +3,11 @@
  */
 import type { OperationBuilder } from '../operations/operation.js';
 import type { Value } from '../wasm/function-builder.js';
-import { exponentOf, type Extended, isNormal, isZero, roundingFlags, signBit } from './compiled.js';
+import { roundingFlags } from './compiled.js';
+import { doubleFormat, exponentOf, type Extended, fromDouble, isNormal, isZero, signBit } from './compiled-number.js';
 import { Rounding } from './environment.js';
 import { bias } from './float80.js';
 import { Format, formatBytes } from './transfer.js';
-
-const topSignificandBit = 1n << 63n;
 
 /** Instructions that read each format: arithmetic by one opcode, with ModRM's middle bits; loads by an opcode and those. */
 export const loadForms: readonly { format: number; bytes: number; load: number; middle: number; arithmetic?: number }[] = [
@@ -27,7 +26,7 @@ export const storeForms: readonly { format: number; bytes: number; opcode: numbe
 /** Binary formats narrower than 80 bits. */
 const narrowFormats = {
   [Format.single]: { bits: 32, fraction: 23, maxExponent: 0xff, bias: 0x7f },
-  [Format.double]: { bits: 64, fraction: 52, maxExponent: 0x7ff, bias: 0x3ff },
+  [Format.double]: doubleFormat,
 } as const;
 type NarrowFormat = keyof typeof narrowFormats;
 
@@ -43,20 +42,22 @@ export function loadFormat(b: OperationBuilder, format: number): Extended {
   }
 }
 
+/** A single or double in memory: normal or zero, for others leave. */
 function loadNarrow(b: OperationBuilder, format: NarrowFormat): Extended {
-  const { bits, fraction, ...narrow } = narrowFormats[format];
-  const value = bits === 32 ? b.do('i64.extend_i32_u', b.load('i32.load', b.operand)) : b.load('i64.load', b.operand);
-  const sign = b.do('i32.shl', b.do('i32.wrap_i64', b.do('i64.shr_u', value, b.i64(bits - 1))), b.i32(15));
-  const exponent = b.do('i32.and', b.do('i32.wrap_i64', b.do('i64.shr_u', value, b.i64(fraction))), b.i32(narrow.maxExponent));
-  const part = b.do('i64.shl', value, b.i64(64 - fraction));
-  const zero = b.do('i64.eqz', b.do('i64.shl', value, b.i64(65 - bits)));
-  const normal = b.do('i32.lt_u', b.do('i32.sub', exponent, b.i32(1)), b.i32(narrow.maxExponent - 1));
-  b.unusual(b.do('i32.eqz', b.do('i32.or', normal, zero)));
-  const significand = b.do('i64.or', b.do('i64.shr_u', part, b.i64(1)), b.i64(topSignificandBit));
-  return {
-    significand: b.select(zero, b.i64(0), significand),
-    top: b.do('i32.or', sign, b.select(zero, b.i32(0), b.do('i32.add', exponent, b.i32(bias - narrow.bias)))),
-  };
+  if (format === Format.double) {
+    const bits = b.load('i64.load', b.operand);
+    // twice the upper half is without the sign
+    const upper = b.load('i32.load', b.operand, 4);
+    const least = 1 << (doubleFormat.fraction - 31);
+    const exponent = b.do('i32.sub', b.do('i32.add', upper, upper), b.i32(least));
+    b.when(b.do('i32.ge_u', exponent, b.i32(-2 * least)), () => b.unusual(b.do('i64.ne', b.do('i64.shl', bits, b.i64(1)), b.i64(0))));
+    return fromDouble(b, bits);
+  }
+  const { fraction, ...narrow } = narrowFormats[format];
+  const bits = b.load('i32.load', b.operand);
+  const exponent = b.do('i32.and', b.do('i32.shr_u', bits, b.i32(fraction)), b.i32(narrow.maxExponent));
+  b.when(b.do('i32.ge_u', b.do('i32.sub', exponent, b.i32(1)), b.i32(narrow.maxExponent - 1)), () => b.unusual(b.do('i32.shl', bits, b.i32(1))));
+  return fromDouble(b, b.do('i64.reinterpret_f64', b.do('f64.promote_f32', b.do('f32.reinterpret_i32', bits))));
 }
 
 /** A signed 64-bit integer as a number. */
@@ -70,15 +71,17 @@ export function fromInteger(b: OperationBuilder, value: Value): Extended {
   return { significand: b.do('i64.shl', magnitude, zeros), top: b.select(zero, b.i32(0), top) };
 }
 
-/** Rounded to a narrow format, to nearest: its bits, and flags of the status word. */
+/** Rounded to a narrow format, to nearest: its bits, and flags for Stack.finish(). */
 function toNarrow(b: OperationBuilder, format: NarrowFormat, x: Extended): [bits: Value, flags: Value] {
   const { bits, fraction, ...narrow } = narrowFormats[format];
   return b.block(['i64', 'i32'], (exit) => {
     const sign = b.do('i64.shl', b.do('i64.extend_i32_u', b.do('i32.and', x.top, b.i32(signBit))), b.i64(bits - 16));
-    b.when(isZero(b, x), () => exit(sign, b.i32(0)));
+    b.when(b.do('i64.ge_s', x.significand, b.i64(0)), () => {
+      b.unusual(b.do('i32.eqz', isZero(b, x)));
+      exit(sign, b.i32(0));
+    });
     const exponent = b.do('i32.sub', exponentOf(b, x), b.i32(bias - narrow.bias));
-    const fits = b.do('i32.lt_u', b.do('i32.sub', exponent, b.i32(1)), b.i32(narrow.maxExponent - 1));
-    b.unusual(b.do('i32.eqz', b.do('i32.and', fits, isNormal(b, x))));
+    b.unusual(b.do('i32.ge_u', b.do('i32.sub', exponent, b.i32(1)), b.i32(narrow.maxExponent - 1)));
     const kept = b.do('i64.shr_u', x.significand, b.i64(63 - fraction));
     const rest = b.do('i64.shl', x.significand, b.i64(fraction + 1));
     const odd = b.do('i64.and', kept, b.i64(1));
@@ -92,7 +95,7 @@ function toNarrow(b: OperationBuilder, format: NarrowFormat, x: Extended): [bits
   }) as [Value, Value];
 }
 
-/** A signed integer of so many bits from a number, rounded as `rounding` (a RoundingControl) says, and flags of the status word. */
+/** A signed integer of so many bits from a number, rounded as `rounding` (a RoundingControl) says, and flags for Stack.finish(). */
 export function roundToInteger(b: OperationBuilder, x: Extended, rounding: Value, bits: number): { integer: Value; flags: Value } {
   const [integer, flags] = b.block(['i64', 'i32'], (exit) => {
     b.when(isZero(b, x), () => exit(b.i64(0), b.i32(0)));
@@ -119,11 +122,15 @@ export function roundToInteger(b: OperationBuilder, x: Extended, rounding: Value
   return { integer, flags };
 }
 
-/** Write a number to the memory operand: all but integers. @returns flags of the status word */
+/** Write a number to the memory operand: all but integers. @returns flags for Stack.finish() */
 export function storeFormat(b: OperationBuilder, format: number, x: Extended): Value {
   if (format === Format.extended) {
     b.store('i64.store', b.operand, x.significand);
     b.store('i32.store16', b.operand, x.top, 8);
+    return b.i32(0);
+  }
+  if (format === Format.double && x.double) {
+    b.store('i64.store', b.operand, x.double);
     return b.i32(0);
   }
   const [value, flags] = toNarrow(b, format as NarrowFormat, x);

@@ -5,7 +5,8 @@ import { Feature } from '../cpuid.js';
 import type { OperationBuilder } from '../operations/operation.js';
 import { State } from '../state.js';
 import type { Value } from '../wasm/function-builder.js';
-import { type Extended, isNormal, isZero, memoryOperation, registerOperation, signBit, Stack } from './compiled.js';
+import { memoryOperation, registerOperation, Stack, statusOf } from './compiled.js';
+import { type Extended, isNormal, isZero, signBit } from './compiled-number.js';
 import { fromInteger, loadFormat, loadForms, roundToInteger, storeFormat, storeForms } from './compiled-formats.js';
 import { Control, Exception, Status } from './environment.js';
 import { bias } from './float80.js';
@@ -89,17 +90,20 @@ registerOperation(0xd9, 0xc8, 8, (b) => {
 for (const [modrm, change] of [[0xe0, 'i32.xor'], [0xe1, 'i32.and']] as const) {
   registerOperation(0xd9, modrm, 1, (b) => {
     const stack = new Stack(b);
-    const { significand, top } = stack.read(0);
-    stack.write(0, { significand, top: b.do(change, top, b.i32(change === 'i32.xor' ? signBit : ~signBit)) });
+    const { significand, top, double } = stack.read(0);
+    stack.write(0, {
+      significand, top: b.do(change, top, b.i32(change === 'i32.xor' ? signBit : ~signBit)),
+      ...(double && { double: change === 'i32.xor' ? b.do('i64.xor', double, b.i64(1n << 63n)) : b.do('i64.and', double, b.i64(~(1n << 63n))) }),
+    });
     stack.finish();
   });
 }
 // FLD1, FLDZ: the constants that no rounding concerns
-for (const [modrm, significand, top] of [[0xe8, 1n << 63n, bias], [0xee, 0n, 0]] as const) {
+for (const [modrm, significand, top, double] of [[0xe8, 1n << 63n, bias, 0x3ffn << 52n], [0xee, 0n, 0, 0n]] as const) {
   registerOperation(0xd9, modrm, 1, (b) => {
     const stack = new Stack(b);
     stack.needRoom();
-    stack.push({ significand: b.i64(significand), top: b.i32(top) });
+    stack.push({ significand: b.i64(significand), top: b.i32(top), double: b.i64(double) });
   });
 }
 /** FXAM of what is no oddity: normal numbers C2, zeros C3; C1 is the sign. */
@@ -108,8 +112,7 @@ registerOperation(0xd9, 0xe5, 1, (b) => {
   const x: Extended = stack.read(0);
   const zero = isZero(b, x);
   b.unusual(b.do('i32.eqz', b.do('i32.or', zero, isNormal(b, x))));
-  const sign = b.do('i32.shr_u', b.do('i32.and', x.top, b.i32(signBit)), b.i32(6));
-  stack.finishComparison(b.do('i32.or', b.select(zero, b.i32(Status.c3), b.i32(Status.c2)), sign), 0);
+  stack.finishComparison(b.select(zero, b.i32(Status.c3), b.i32(Status.c2)), 0, b.do('i32.shr_u', x.top, b.i32(15)));
 });
 
 /** FCMOVcc: carry, zero, both, parity; the second row is their opposites. Lazy flags: see flags.ts. */
@@ -124,13 +127,20 @@ function parity(b: OperationBuilder): Value {
   const ones = b.do('i32.popcnt', b.do('i32.and', b.state(State.flagSign), b.i32(0xff)));
   return b.do('i32.eqz', b.do('i32.and', ones, b.i32(1)));
 }
+function either(b: OperationBuilder, condition: Value, yes: Extended, no: Extended): Extended {
+  return {
+    significand: b.select(condition, yes.significand, no.significand),
+    top: b.select(condition, yes.top, no.top),
+    ...(yes.double && no.double && { double: b.select(condition, yes.double, no.double) }),
+  };
+}
 for (const [opcode, wanted] of [[0xda, 1], [0xdb, 0]] as const) {
   conditions.forEach((holds, i) => {
     registerOperation(opcode, 0xc0 + 8 * i, 8, (b) => {
       const stack = new Stack(b);
-      stack.read(0);
-      const value = stack.read(b.operand);
-      b.when(b.do('i32.eq', holds(b), b.i32(wanted)), () => stack.write(0, value));
+      const current = stack.read(0);
+      const moves = b.do('i32.eq', holds(b), b.i32(wanted));
+      stack.write(0, either(b, moves, stack.read(b.operand), current));
     }, { flags: true, feature: Feature.cmov });
   });
 }
@@ -145,7 +155,7 @@ memoryOperation({ opcode: 0xd9, middle: 5, bytes: 2, control: true }, (b) => {
   b.setState(State.fpuControl, b.do('i32.or', b.do('i32.and', value, b.i32(Control.writable)), b.i32(Control.alwaysSet)));
 });
 function statusWord(b: OperationBuilder): Value {
-  return b.do('i32.or', b.state(State.fpuStatus), b.do('i32.shl', b.state(State.fpuTop), b.i32(Status.topShift)));
+  return b.do('i32.or', statusOf(b), b.do('i32.shl', b.state(State.fpuTop), b.i32(Status.topShift)));
 }
 
 /** FNSTCW, FNSTSW. */

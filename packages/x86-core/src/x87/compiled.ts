@@ -8,9 +8,9 @@
 import type { Instruction } from '../instruction.js';
 import { type Call, firstPlace, Guard, type Operation, type OperationBuilder, Unit } from '../operations/operation.js';
 import { State } from '../state.js';
-import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
+import type { Value } from '../wasm/function-builder.js';
+import { type Extended, fromDouble } from './compiled-number.js';
 import { Control, Exception, Status } from './environment.js';
-import { maxExponent } from './float80.js';
 
 export const x87Unit = new Unit('x87', firstPlace.x87);
 
@@ -68,38 +68,25 @@ export function findX87Call(insn: Instruction, features: number): Call | undefin
 const waitOperation = x87Unit.operation({ guard: guardOf() }, () => undefined);
 export const findWaitCall = (): Call => ({ operation: waitOperation, register: 0, operand: 0 });
 
-// ── numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** An 80-bit number: 64 bits of significand (i64); sign and exponent in 16 bits (i32, the rest 0). */
-export interface Extended { readonly significand: Value; readonly top: Value }
-
-export const signBit = 0x8000;
-
-export function exponentOf(b: FunctionBuilder, { top }: Extended): Value {
-  return b.do('i32.and', top, b.i32(maxExponent));
-}
-
-/** 1 for a normal number. */
-export function isNormal(b: FunctionBuilder, x: Extended): Value {
-  const inside = b.do('i32.lt_u', b.do('i32.sub', exponentOf(b, x), b.i32(1)), b.i32(maxExponent - 1));
-  return b.do('i32.and', inside, b.do('i64.lt_s', x.significand, b.i64(0)));
-}
-
-export function isZero(b: FunctionBuilder, x: Extended): Value {
-  return b.do('i64.eqz', b.do('i64.or', x.significand, b.do('i64.extend_i32_u', exponentOf(b, x))));
-}
-
-/** Flags of the status word after rounding: something was lost; the magnitude grew. */
+/**
+ * Flags after rounding, for Stack.finish(): those of the status word, something was lost and the magnitude grew. Only the
+ * latter, as 0 or 1, where C1 is apart: that something was lost is remembered until somebody asks.
+ */
 export function roundingFlags(b: OperationBuilder, inexact: Value, up: Value): Value {
-  const grew = b.do('i32.shl', up, b.i32(log2(Status.c1)));
-  // that something was lost is remembered until somebody asks
-  if (b.areSet(State.fpuStatus, Exception.precision)) return grew;
-  return b.do('i32.or', b.do('i32.shl', inexact, b.i32(log2(Exception.precision))), grew);
+  if (b.c1) return up;
+  return b.do('i32.or', b.do('i32.shl', inexact, b.i32(log2(Exception.precision))), b.do('i32.shl', up, b.i32(log2(Status.c1))));
 }
 
 const log2 = (bit: number): number => 31 - Math.clz32(bit);
 
 // ── the stack ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The status word, without TOP. */
+export function statusOf(b: OperationBuilder): Value {
+  const status = b.state(State.fpuStatus);
+  if (!b.c1) return status;
+  return b.do('i32.or', b.do('i32.and', status, b.i32(~Status.c1)), b.do('i32.shl', b.c1.get(), b.i32(log2(Status.c1))));
+}
 
 const registerMask = 7;
 const slotShift = 4;
@@ -116,13 +103,11 @@ const controlUsual = {
 /** The x87's registers, as an operation sees them at its start. */
 export class Stack {
   readonly #b: OperationBuilder;
-  readonly #status: Value;
   readonly #tags: Value;
   readonly #top: Value;
 
   constructor(b: OperationBuilder) {
     this.#b = b;
-    this.#status = b.state(State.fpuStatus);
     this.#tags = b.state(State.fpuTags);
     this.#top = b.state(State.fpuTop);
   }
@@ -156,15 +141,19 @@ export class Stack {
     const b = this.#b;
     b.unusual(b.do('i32.eqz', this.#used(i)));
     const address = this.#address(i);
+    const double = b.doubleAt(address, State.fpu);
+    if (double) return fromDouble(b, double);
     return {
       significand: b.load('i64.load', address, State.fpu),
       top: b.load('i32.load16_u', address, State.fpu + topOffset),
     };
   }
 
-  write(i: Value | number, { significand, top }: Extended): void {
+  /** Make a number ST(i): in any case, not in a part that may be left out. */
+  write(i: Value | number, { significand, top, double }: Extended): void {
     const b = this.#b;
     const address = this.#address(i);
+    if (double && b.keepDouble(address, double, State.fpu)) return;
     b.store('i64.store', address, significand, State.fpu);
     b.store('i32.store', address, top, State.fpu + topOffset);
   }
@@ -180,11 +169,14 @@ export class Stack {
     this.#b.unusual(this.#used(registerMask));
   }
 
-  /** Clear C1, set `flags`, and pop so often (or push: -1). To be called last. */
+  /** Clear C1, set `flags` (see roundingFlags()), and pop so often (or push: -1). To be called last. */
   finish(flags?: Value, pops = 0): void {
     const b = this.#b;
-    const status = b.do('i32.and', this.#status, b.i32(~Status.c1));
-    b.setState(State.fpuStatus, flags ? b.do('i32.or', status, flags) : status);
+    if (b.c1) b.c1.set(flags ?? b.i32(0));
+    else {
+      const status = b.do('i32.and', b.state(State.fpuStatus), b.i32(~Status.c1));
+      b.setState(State.fpuStatus, flags ? b.do('i32.or', status, flags) : status);
+    }
     this.pop(pops);
   }
 
@@ -209,10 +201,12 @@ export class Stack {
     this.finish(undefined, -1);
   }
 
-  /** Set C0, C1, C2 and C3 as given, and pop. */
-  finishComparison(conditions: Value, pops: number): void {
+  /** Set C0, C2 and C3 as given, C1 as well (0 or 1), and pop. */
+  finishComparison(conditions: Value, pops: number, c1 = this.#b.i32(0)): void {
     const b = this.#b;
-    b.setState(State.fpuStatus, b.do('i32.or', b.do('i32.and', this.#status, b.i32(~Status.conditions)), conditions));
+    if (b.c1) b.c1.set(c1);
+    const all = b.c1 ? conditions : b.do('i32.or', conditions, b.do('i32.shl', c1, b.i32(log2(Status.c1))));
+    b.setState(State.fpuStatus, b.do('i32.or', b.do('i32.and', b.state(State.fpuStatus), b.i32(~Status.conditions)), all));
     this.pop(pops);
   }
 }
