@@ -14,7 +14,7 @@ import { HandlerBuilder, hostOfWrite, Label, lazyFlags, Local, noHost, operation
 import { writeHostOfWrite } from './host-of-write.js';
 import { Output, type Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
-import { callKey, callShapes, keyOf, selectFusedShapes, selectPairs, selectShapes } from './shapes.js';
+import { callKey, callShapes, inlineKey, keyOf, selectFusedShapes, selectInlineShapes, selectPairs, selectShapes } from './shapes.js';
 import type { UndefinedResults } from '../undefined-results.js';
 
 /** Handlers that are no instructions. */
@@ -63,6 +63,8 @@ export interface GeneratedInterpreter {
   readonly pairs: ReadonlyMap<number, ReadonlyMap<number, number>>;
   /** callKey → handler. */
   readonly calls: ReadonlyMap<number, number>;
+  /** inlineKey → handler. */
+  readonly inline: ReadonlyMap<number, number>;
   /** For each handler its unfused form (itself, mostly). */
   readonly plain: Uint16Array;
 }
@@ -398,7 +400,9 @@ export function generateInterpreter(undefinedResults: UndefinedResults): Generat
   const fused = new Map<number, number>();
   const shapePairs = selectPairs(shapes);
   const pairs = new Map<number, Map<number, number>>();
-  const count = Handler.first + shapes.length + fusedShapes.length + shapePairs.length + callShapes.length;
+  const inlineShapes = selectInlineShapes();
+  const inline = new Map<number, number>();
+  const count = Handler.first + shapes.length + fusedShapes.length + shapePairs.length + callShapes.length + inlineShapes.length;
   const calls = new Map<number, number>();
   const plain = Uint16Array.from({ length: count }, (_, handler) => (handler === Handler.region ? Handler.step : handler));
   const bodies: ((out: Output) => void)[] = [...pseudo];
@@ -425,6 +429,13 @@ export function generateInterpreter(undefinedResults: UndefinedResults): Generat
   for (const shape of callShapes) {
     calls.set(callKey(shape), bodies.length);
     bodies.push(write(new HandlerBuilder(noShape, undefinedResults).buildCall(shape)));
+  }
+  for (const shape of inlineShapes) {
+    const { operation } = shape;
+    inline.set(inlineKey(shape), bodies.length);
+    const memory = shape.memory === MemoryForm.none ? MemoryForm.none : MemoryForm.indexed;
+    plain[bodies.length] = calls.get(callKey({ ...operation, memory }))!;
+    bodies.push(write(new HandlerBuilder(noShape, undefinedResults).buildInline(operation, shape.memory)));
   }
 
   const out = new Output(Local.firstTemporary, Local.firstWide);
@@ -463,7 +474,7 @@ export function generateInterpreter(undefinedResults: UndefinedResults): Generat
       writeDecodeRun(numbers), writeFindOrDecode(numbers), writeHostOfWrite(),
     ],
   });
-  return { code, handlers, fused, pairs, calls, plain };
+  return { code, handlers, fused, pairs, calls, inline, plain };
 }
 
 /** Local.record misses with a write to Local.address: that may be data beside code. If so, it is executed by other handlers. */

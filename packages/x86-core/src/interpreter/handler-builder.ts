@@ -11,7 +11,7 @@ import type { Definition } from '../definition.js';
 import { SlotKind } from '../instruction.js';
 import { byteRegister } from '../reference.js';
 import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '../state.js';
-import { alignmentShift, Guard } from '../operations/operation.js';
+import { alignmentShift, Guard, type Operation, OperationBuilder } from '../operations/operation.js';
 import { RepeatStatus } from '../operations/strings.js';
 import { conditionHolds } from '../semantics/flags-of.js';
 import { noResult, Op } from '../wasm/encoder.js';
@@ -19,6 +19,7 @@ import { ExpressionBuilder } from './expression-builder.js';
 import type { Node, Output, Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import type { UndefinedResults } from '../undefined-results.js';
+import type { WasmType } from '../wasm/operators.js';
 
 /** Operand kinds, sizes and memory form that share one handler. */
 export interface Shape {
@@ -57,8 +58,8 @@ export const Local = {
   /** Address of an access that missed; EIP to look up. */
   address: 10, eip: 11,
   exitCounter: 12,
-  firstWide: 13, wideCount: 6,
-  firstTemporary: 19,
+  firstWide: 13, wideCount: 64,
+  firstTemporary: 77,
 } as const;
 
 /** Nesting levels of the interpreter's labels. */
@@ -77,6 +78,12 @@ const pageMask = 0xfff;
 const pageSize = 0x1000;
 const plainMask = Access.present | Access.notSystem | Access.code | Access.expandDown;
 const plain = Access.present | Access.notSystem;
+
+/** Handlers have locals of these two types only. */
+function isWide(type: WasmType): boolean {
+  if (type !== 'i32' && type !== 'i64') throw new Error(`a handler has no local of type ${type}`);
+  return type === 'i64';
+}
 
 /** Builder<Node> for one shape. */
 export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuilder<Node> {
@@ -167,6 +174,30 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     return this.list;
   }
 
+  /** The statements of a handler that has an operation in it: of an x87 instruction, with its operand in a flat segment. */
+  buildInline(operation: Operation, memory: number): Statement[] {
+    const { bytes, write, guard, pointers } = operation;
+    const status = this.and(this.state(State.fpuStatus), this.imm(guard & Guard.pending));
+    this.unusual(this.or(this.and(this.state(State.unavailable), this.imm(guard & Guard.x87)), status));
+    let operand = this.#field(Op.i32Load16u, Field.slot1);
+    if (memory !== MemoryForm.none) {
+      this.#offset = this.#effectiveOffset(memory);
+      operand = this.#translate(this.#offset, bytes, write);
+    }
+    this.action([operand], (out) => {
+      let { local } = operand;
+      if (local < 0) {
+        local = out.newLocal(false);
+        out.push(operand);
+        out.set(local);
+      }
+      out.code.bytes(OperationBuilder.piece(operation, local, out.level - Label.step, (type) => out.newLocal(isWide(type))));
+    });
+    if (pointers) this.#notePointers(memory !== MemoryForm.none);
+    this.#finish();
+    return this.list;
+  }
+
   /** A repeated string instruction is not done yet: make the page accessible that it has come to, or step. */
   #heedRepeat(status: Node, flags: boolean): void {
     this.action([], (out) => out.reload(Local.budget, State.budget));
@@ -187,7 +218,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   /** What the x87 remembers of its last instruction. */
   #notePointers(memory: boolean): void {
     const base = this.read((out) => out.get(Local.pageBase));
-    const selector = (cache: Node): Node => this.and(this.#loadFrom(cache, 4), this.imm(0xffff));
+    const selector = (cache: Node): Node => this.#loadFrom(cache, 2);
     this.setState(State.fpuEip, this.add(base, this.#field(Op.i32Load16u, Field.offset)));
     this.setState(State.fpuOpcode, this.#field(Op.i32Load16u, Field.x87Opcode));
     this.setState(State.fpuCs, selector(this.imm(State.segments + SegmentRegister.cs * SegmentField.size)));

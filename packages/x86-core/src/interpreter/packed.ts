@@ -19,6 +19,7 @@ export interface PackedInterpreter {
   readonly handlers: readonly number[];
   readonly fused: readonly number[];
   readonly calls: readonly number[];
+  readonly inline: readonly number[];
   /** The first halves of pairs, and for each the map of its second halves. */
   readonly firsts: readonly number[];
   readonly seconds: readonly (readonly number[])[];
@@ -48,6 +49,7 @@ export function packInterpreter(generated: GeneratedInterpreter, undefinedResult
     handlers: flatten(generated.handlers),
     fused: flatten(generated.fused),
     calls: flatten(generated.calls),
+    inline: flatten(generated.inline),
     firsts: [...generated.pairs.keys()],
     seconds: [...generated.pairs.values()].map(flatten),
     plain: [...generated.plain],
@@ -65,6 +67,7 @@ export function unpackInterpreter(packed: PackedInterpreter, undefinedResults: U
     handlers: mapOf(packed.handlers),
     fused: mapOf(packed.fused),
     calls: mapOf(packed.calls),
+    inline: mapOf(packed.inline),
     pairs: new Map(packed.firsts.map((first, i) => [first, mapOf(packed.seconds[i]!)])),
     plain: Uint16Array.from(packed.plain),
   };

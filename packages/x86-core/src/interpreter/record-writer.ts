@@ -12,7 +12,7 @@ import { byteRegister } from '../reference.js';
 import { Layout, Mode, SegmentField, SegmentRegister, State } from '../state.js';
 import { type GeneratedInterpreter, Handler } from './generate.js';
 import { Field, MemoryForm, recordSize } from './record.js';
-import { callKey, shapeKey } from './shapes.js';
+import { callKey, inlineKey, shapeKey } from './shapes.js';
 import { fusionRow, mostFusionRows, Outline } from './template.js';
 
 const conditions = 16;
@@ -101,7 +101,9 @@ export class RecordWriter {
     const { u16, u8 } = this.#cpu;
     if ((insn.lock && !insn.definition.lockable) || (insn.memory && insn.addressSize === 2) || !this.#install(operation.unit)) return;
     const memory = !insn.memory ? MemoryForm.none : (mode & flatBit(insn.segment)) !== 0 ? MemoryForm.indexed : MemoryForm.segmented;
-    const handler = this.#generated.calls.get(callKey({ ...operation, memory, write: insn.memory && operation.write }));
+    const form = memory === MemoryForm.indexed && insn.index < 0 ? MemoryForm.base : memory;
+    const handler = this.#generated.inline.get(inlineKey({ operation, memory: form }))
+      ?? this.#generated.calls.get(callKey({ ...operation, memory, write: insn.memory && operation.write }));
     if (handler === undefined) return;
     u16[(record + Field.handler) >> 1] = handler;
     u16[(record + Field.slot0) >> 1] = register;

@@ -8,6 +8,8 @@
 import type { Definition } from '../definition.js';
 import { operandForms } from '../decode.js';
 import { SlotKind } from '../instruction.js';
+import type { Operation } from '../operations/operation.js';
+import { x87Unit } from '../x87/compiled.js';
 import type { CallShape, Shape } from './handler-builder.js';
 import { MemoryForm } from './record.js';
 
@@ -96,6 +98,17 @@ export const callShapes: readonly CallShape[] = [
   ]).map((shape) => ({ ...shape, repeats: false })),
   ...[false, true].map((flags) => ({ memory: MemoryForm.none, write: false, pointers: false, flags, repeats: true })),
 ];
+
+/** A frequent operation with a handler of its own. */
+export interface InlineShape { readonly operation: Operation; readonly memory: number }
+
+export const inlineKey = ({ operation, memory }: InlineShape): number => operation.index * 4 + memory;
+
+/** All of these; with operands in memory both by a base alone and by an index. */
+export function selectInlineShapes(): InlineShape[] {
+  return x87Unit.frequent.flatMap((operation) =>
+    (operation.bytes === 0 ? [MemoryForm.none] : [MemoryForm.base, MemoryForm.indexed]).map((memory) => ({ operation, memory })));
+}
 
 /** Two instructions behind each other as one handler. */
 export interface ShapePair { readonly first: Shape; readonly second: Shape }

@@ -9,7 +9,7 @@
  */
 import { State } from '../state.js';
 import { encodeModule, type FunctionBody } from '../wasm/encoder.js';
-import type { LaneStoreName, LoadName, OperatorName, StoreName } from '../wasm/operators.js';
+import type { LaneStoreName, LoadName, OperatorName, StoreName, WasmType } from '../wasm/operators.js';
 import { FunctionBuilder, type Value } from '../wasm/function-builder.js';
 
 /**
@@ -35,6 +35,8 @@ export interface Operation {
   readonly flags: boolean;
   /** A repeated string instruction: takes from State.budget what it does beyond one element, and returns a RepeatStatus. */
   readonly repeats: boolean;
+  /** Frequent enough for a handler of its own in the interpreter. */
+  readonly frequent: boolean;
   /** Whose it is. */
   readonly unit: Unit;
   /** Place in the table of operations. */
@@ -51,6 +53,7 @@ export interface OperationOptions {
   pointers?: boolean;
   flags?: boolean;
   repeats?: boolean;
+  frequent?: boolean;
 }
 
 /** An operation of an instruction, with where its operands are. */
@@ -114,6 +117,18 @@ export class OperationBuilder extends FunctionBuilder {
     this.#leaveIf = leaveIf;
     operation.body(this);
     this.#registers = undefined;
+  }
+
+  /**
+   * An operation as a piece of another function, which has its operand's address in a local (and no register).
+   * @param levels nesting of the place it is put in, within the block that unusual() leaves
+   */
+  static piece(operation: Operation, operand: number, levels: number, newLocal: (type: WasmType) => number): Uint8Array {
+    const b = new OperationBuilder();
+    b.operand = b.outerLocal('i32', operand);
+    b.#leaveIf = (condition) => b.branchOut(condition, levels);
+    operation.body(b);
+    return b.piece(newLocal);
   }
 
   /** Sums and such of what is known are known: addresses of lanes, for instance. */
@@ -201,6 +216,9 @@ export class Unit {
     this.#first = first;
   }
 
+  /** Operations that are frequent. */
+  readonly frequent: Operation[] = [];
+
   operation(options: OperationOptions, write: (b: OperationBuilder) => void): Operation {
     this.#operations.push(() => {
       const b = new OperationBuilder();
@@ -208,8 +226,10 @@ export class Unit {
       b.leave(b.i32(0));
       return b.finish('');
     });
-    const { bytes = 0, write: writes = false, guard, pointers = false, flags = false, repeats = false } = options;
-    return { bytes, write: writes, guard, pointers, flags, repeats, unit: this, body: write, index: this.#first + this.#operations.length - 1 };
+    const { bytes = 0, write: writes = false, guard, pointers = false, flags = false, repeats = false, frequent = false } = options;
+    const operation = { bytes, write: writes, guard, pointers, flags, repeats, frequent, unit: this, body: write, index: this.#first + this.#operations.length - 1 };
+    if (frequent) this.frequent.push(operation);
+    return operation;
   }
 
   /** The module: instantiating it fills its places of the table. */

@@ -89,13 +89,13 @@ function write(statements: readonly Statement[], out: Writer): void {
 /** Code and locals on their way. */
 class Writer {
   readonly code = new ByteWriter();
-  readonly locals: number[] = [];
   /** Nesting of blocks. */
   level = 0;
-  readonly #parameters: number;
+  /** A local that no scope takes back. */
+  readonly lastingLocal: (type: WasmType) => number;
 
-  constructor(parameters: number) {
-    this.#parameters = parameters;
+  constructor(newLocal: (type: WasmType) => number) {
+    this.lastingLocal = newLocal;
   }
 
   opcode(code: number): void {
@@ -108,12 +108,6 @@ class Writer {
   /** Locals that a closed scope has no use for any more, and those of the open ones. */
   readonly #free: Record<WasmType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   readonly #scopes: [type: WasmType, local: number][][] = [];
-
-  /** A local that no scope takes back. */
-  lastingLocal(type: WasmType): number {
-    this.locals.push(ValueType[type]);
-    return this.#parameters + this.locals.length - 1;
-  }
 
   /** A new local, or one that is free again. */
   local(type: WasmType): number {
@@ -165,12 +159,32 @@ export class FunctionBuilder {
 
   /** The function's code. */
   finish(name: string): FunctionBody {
-    const out = new Writer(this.#parameters.length);
+    const locals: number[] = [];
+    const out = new Writer((type) => this.#parameters.length + locals.push(ValueType[type]) - 1);
     write(this.#list, out);
     // every way out is a leave()
     out.code.byte(Op.unreachable);
     const types = (list: readonly WasmType[]): number[] => list.map((type) => ValueType[type]);
-    return { name, type: { parameters: types(this.#parameters), results: types(this.#results) }, locals: out.locals, code: out.code.view() };
+    return { name, type: { parameters: types(this.#parameters), results: types(this.#results) }, locals, code: out.code.view() };
+  }
+
+  /** Code to be put into the midst of another function, with locals of that one's. It must end by going on, not by leave(). */
+  piece(newLocal: (type: WasmType) => number): Uint8Array {
+    const out = new Writer(newLocal);
+    write(this.#list, out);
+    return out.code.view();
+  }
+
+  /** A local of the function that a piece() will be in. */
+  outerLocal(type: WasmType, index: number): Value {
+    const node = new Node(type, none, false, 0);
+    node.local = index;
+    return node;
+  }
+
+  /** Branch out of a piece() if the condition is not 0: to the block so many levels out of it. */
+  branchOut(condition: Value, levels: number): void {
+    this.#action([condition], (out) => out.indexed(Op.brIf, out.level + levels));
   }
 
   // ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────

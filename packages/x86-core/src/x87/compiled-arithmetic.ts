@@ -14,6 +14,7 @@ import { add } from './compiled-sum.js';
 import { Operation } from './compute.js';
 import { Status } from './environment.js';
 import { maxExponent } from './float80.js';
+import { Format } from './transfer.js';
 
 const negated = (b: OperationBuilder, { significand, top }: Extended): Extended => ({ significand, top: b.do('i32.xor', top, b.i32(signBit)) });
 
@@ -33,10 +34,13 @@ function operate(b: OperationBuilder, operation: number, x: Extended, y: Extende
   }
 }
 
+/** All but the divisions, which are long. */
+const isFrequent = (operation: number): boolean => operation !== Operation.divide && operation !== Operation.divideReversed;
+
 for (const operation of Object.values(Operation)) {
   for (const { arithmetic: opcode, format, bytes } of loadForms) {
     if (opcode === undefined) continue;
-    memoryOperation({ opcode, middle: operation, bytes }, (b) => {
+    memoryOperation({ opcode, middle: operation, bytes, frequent: format === Format.double && isFrequent(operation) }, (b) => {
       const stack = new Stack(b);
       stack.needUsual('arithmetic');
       const { value, flags } = operate(b, operation, stack.read(0), loadFormat(b, format));
@@ -52,7 +56,7 @@ for (const operation of Object.values(Operation)) {
       const { value, flags } = operate(b, operation, stack.read(0), stack.read(b.operand));
       stack.write(toFirst ? 0 : b.operand, value);
       stack.finish(flags, pops);
-    });
+    }, { frequent: isFrequent(operation) });
   }
 }
 

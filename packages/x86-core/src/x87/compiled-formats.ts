@@ -4,7 +4,7 @@
 import type { OperationBuilder } from '../operations/operation.js';
 import type { Value } from '../wasm/function-builder.js';
 import { roundingFlags } from './compiled.js';
-import { doubleFormat, exponentOf, type Extended, fromDouble, isNormal, isZero, signBit } from './compiled-number.js';
+import { doubleFormat, exponentOf, type Extended, fromNormal, isNormal, isZero, signBit } from './compiled-number.js';
 import { Rounding } from './environment.js';
 import { bias } from './float80.js';
 import { Format, formatBytes } from './transfer.js';
@@ -44,20 +44,37 @@ export function loadFormat(b: OperationBuilder, format: number): Extended {
 
 /** A single or double in memory: normal or zero, for others leave. */
 function loadNarrow(b: OperationBuilder, format: NarrowFormat): Extended {
-  if (format === Format.double) {
-    const bits = b.load('i64.load', b.operand);
-    // twice the upper half is without the sign
-    const upper = b.load('i32.load', b.operand, 4);
-    const least = 1 << (doubleFormat.fraction - 31);
-    const exponent = b.do('i32.sub', b.do('i32.add', upper, upper), b.i32(least));
-    b.when(b.do('i32.ge_u', exponent, b.i32(-2 * least)), () => b.unusual(b.do('i64.ne', b.do('i64.shl', bits, b.i64(1)), b.i64(0))));
-    return fromDouble(b, bits);
-  }
-  const { fraction, ...narrow } = narrowFormats[format];
+  return format === Format.double ? loadDouble(b) : loadSingle(b);
+}
+
+function loadDouble(b: OperationBuilder): Extended {
+  const bits = b.load('i64.load', b.operand);
+  // twice the upper half is without the sign
+  const upper = b.load('i32.load', b.operand, 4);
+  const least = 1 << (doubleFormat.fraction - 31);
+  const exponent = b.do('i32.sub', b.do('i32.add', upper, upper), b.i32(least));
+  const isOdd = b.do('i32.ge_u', exponent, b.i32(-2 * least));
+  return orZero(b, bits, isOdd, b.do('i64.ne', b.do('i64.shl', bits, b.i64(1)), b.i64(0)));
+}
+
+function loadSingle(b: OperationBuilder): Extended {
+  const { fraction, maxExponent } = narrowFormats[Format.single];
   const bits = b.load('i32.load', b.operand);
-  const exponent = b.do('i32.and', b.do('i32.shr_u', bits, b.i32(fraction)), b.i32(narrow.maxExponent));
-  b.when(b.do('i32.ge_u', b.do('i32.sub', exponent, b.i32(1)), b.i32(narrow.maxExponent - 1)), () => b.unusual(b.do('i32.shl', bits, b.i32(1))));
-  return fromDouble(b, b.do('i64.reinterpret_f64', b.do('f64.promote_f32', b.do('f32.reinterpret_i32', bits))));
+  const exponent = b.do('i32.and', b.do('i32.shr_u', bits, b.i32(fraction)), b.i32(maxExponent));
+  const isOdd = b.do('i32.ge_u', b.do('i32.sub', exponent, b.i32(1)), b.i32(maxExponent - 1));
+  return orZero(b, b.do('i64.reinterpret_f64', b.do('f64.promote_f32', b.do('f32.reinterpret_i32', bits))), isOdd, b.do('i32.shl', bits, b.i32(1)));
+}
+
+/** A double, as bits, that is normal unless `isOdd`, and then zero unless it `isOther`: for those leave. */
+function orZero(b: OperationBuilder, bits: Value, isOdd: Value, isOther: Value): Extended {
+  const normal = fromNormal(b, bits);
+  const [significand, top] = [b.variable(normal.significand), b.variable(normal.top)];
+  b.when(isOdd, () => {
+    b.unusual(isOther);
+    significand.set(b.i64(0));
+    top.set(b.do('i32.and', normal.top, b.i32(signBit)));
+  });
+  return { significand: significand.get(), top: top.get(), double: bits };
 }
 
 /** A signed 64-bit integer as a number. */

@@ -49,13 +49,18 @@ export function topOfDouble(b: FunctionBuilder, bits: Value): { top: Value; isNo
   };
 }
 
+/** A double that is normal. */
+export function fromNormal(b: FunctionBuilder, bits: Value): Extended {
+  const fraction = b.do('i64.shl', bits, b.i64(63 - doubleFormat.fraction));
+  return { significand: b.do('i64.or', fraction, b.i64(topSignificandBit)), top: topOfDouble(b, bits).top, double: bits };
+}
+
 /** A double that is normal or zero. */
 export function fromDouble(b: FunctionBuilder, bits: Value): Extended {
-  const { top } = topOfDouble(b, bits);
+  const { significand, top } = fromNormal(b, bits);
   const zero = b.do('i64.eqz', b.do('i64.shl', bits, b.i64(1)));
-  const significand = b.do('i64.shl', bits, b.i64(63 - doubleFormat.fraction));
   return {
-    significand: b.select(zero, b.i64(0), b.do('i64.or', significand, b.i64(topSignificandBit))),
+    significand: b.select(zero, b.i64(0), significand),
     top: b.select(zero, b.do('i32.and', top, b.i32(signBit)), top),
     double: bits,
   };

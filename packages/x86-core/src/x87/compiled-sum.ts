@@ -5,7 +5,7 @@
  * equal ones nothing is lost, and a difference below zero is turned round.
  */
 import type { OperationBuilder } from '../operations/operation.js';
-import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
+import type { Value } from '../wasm/function-builder.js';
 import { roundingFlags } from './compiled.js';
 import { exponentOf, type Extended, signBit, topSignificandBit } from './compiled-number.js';
 import { type Arithmetic, type Exit, exitNear, needZero } from './compiled-rounding.js';
@@ -67,19 +67,15 @@ function addMagnitudes(b: OperationBuilder, { large, high, low }: Operands, exit
     const top = b.do('i32.add', large.top, b.i32(1));
     // it was rounding that carried
     b.when(b.do('i64.ge_u', sum, large.significand), () => exit(b.i64(topSignificandBit), top, flags(b.i32(1))));
-    exitNear(b, exit, top, b.do('i64.or', b.do('i64.shr_u', sum, b.i64(1)), b.i64(topSignificandBit)), lowHalved(b, low, sum));
+    // there is no carry from so far away that the lowest bit of all would be set
+    const below = b.do('i64.or', b.do('i64.shr_u', low, b.i64(1)), b.do('i64.shl', sum, b.i64(63)));
+    exitNear(b, exit, top, b.do('i64.or', b.do('i64.shr_u', sum, b.i64(1)), b.i64(topSignificandBit)), below);
   });
   // half way: up only to even
   b.when(b.do('i64.eq', low, b.i64(topSignificandBit)), () => {
     exit(b.do('i64.and', rounded, b.i64(-2)), large.top, flags(b.do('i32.eqz', b.do('i32.wrap_i64', b.do('i64.and', rounded, b.i64(1))))));
   });
   exit(rounded, large.top, flags(b.do('i32.wrap_i64', half)));
-}
-
-/** 128 bits, moved right by one; what falls out stays in the lowest bit. @param low the lower half @param above the upper half before it was moved */
-function lowHalved(b: FunctionBuilder, low: Value, above: Value): Value {
-  const sticky = b.do('i64.or', b.do('i64.shr_u', low, b.i64(1)), b.do('i64.and', low, b.i64(1)));
-  return b.do('i64.or', sticky, b.do('i64.shl', above, b.i64(63)));
 }
 
 /** Exits with large - high:low. */

@@ -13,7 +13,7 @@ import { bias } from './float80.js';
 import { Format } from './transfer.js';
 
 for (const { load, middle, format, bytes } of loadForms) {
-  memoryOperation({ opcode: load, middle, bytes }, (b) => {
+  memoryOperation({ opcode: load, middle, bytes, frequent: format === Format.double }, (b) => {
     const stack = new Stack(b);
     stack.needRoom();
     stack.push(loadFormat(b, format));
@@ -42,7 +42,7 @@ function store(b: OperationBuilder, stack: Stack, format: number, bytes: number)
 for (const { format, bytes, opcode, keep, pop } of storeForms) {
   for (const [middle, pops] of [[keep, 0], [pop, 1]] as const) {
     if (middle === undefined) continue;
-    memoryOperation({ opcode, middle, bytes, write: true }, (b) => {
+    memoryOperation({ opcode, middle, bytes, write: true, frequent: format === Format.double }, (b) => {
       const stack = new Stack(b);
       stack.finish(store(b, stack, format, bytes), pops);
     });
@@ -67,7 +67,7 @@ registerOperation(0xd9, 0xc0, 8, (b) => {
   const value = stack.read(b.operand);
   stack.needRoom();
   stack.push(value);
-});
+}, { frequent: true });
 // FST ST(i), FSTP ST(i)
 for (const [modrm, pops] of [[0xd0, 0], [0xd8, 1]] as const) {
   registerOperation(0xdd, modrm, 8, (b) => {
@@ -76,7 +76,7 @@ for (const [modrm, pops] of [[0xd0, 0], [0xd8, 1]] as const) {
     stack.write(b.operand, value);
     stack.use(b.operand);
     stack.finish(undefined, pops);
-  });
+  }, { frequent: pops > 0 });
 }
 /** FXCH ST(i). */
 registerOperation(0xd9, 0xc8, 8, (b) => {
@@ -85,7 +85,7 @@ registerOperation(0xd9, 0xc8, 8, (b) => {
   stack.write(0, other);
   stack.write(b.operand, first);
   stack.finish();
-});
+}, { frequent: true });
 // FCHS, FABS
 for (const [modrm, change] of [[0xe0, 'i32.xor'], [0xe1, 'i32.and']] as const) {
   registerOperation(0xd9, modrm, 1, (b) => {

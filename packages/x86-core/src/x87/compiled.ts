@@ -37,23 +37,25 @@ export interface MemoryForm {
   readonly control?: boolean;
   /** Pays no heed to pending exceptions. */
   readonly noWait?: boolean;
+  /** See Operation. */
+  readonly frequent?: boolean;
 }
 
 const guardOf = (noWait = false): number => Guard.x87 | (noWait ? 0 : Guard.pending);
 
 /** Register an operation with a memory operand, whose address is b.operand. */
-export function memoryOperation({ opcode, middle, bytes, write = false, control = false, noWait }: MemoryForm, body: (b: OperationBuilder) => void): void {
-  const operation = x87Unit.operation({ bytes, write, guard: guardOf(noWait), pointers: !control }, body);
+export function memoryOperation({ opcode, middle, bytes, write = false, control = false, noWait, frequent = false }: MemoryForm, body: (b: OperationBuilder) => void): void {
+  const operation = x87Unit.operation({ bytes, write, guard: guardOf(noWait), pointers: !control, frequent }, body);
   memoryForms.set(formKey(opcode, middle), { operation, feature: 0, register: 0 });
 }
 
 /** Register an operation for ModRM bytes from `modrm` on: b.operand is the number by which a byte is above the first. */
 export function registerOperation(
   opcode: number, modrm: number, count: 1 | 8, body: (b: OperationBuilder) => void,
-  options: { flags?: boolean; feature?: number; control?: boolean; noWait?: boolean; register?: number } = {},
+  options: { flags?: boolean; feature?: number; control?: boolean; noWait?: boolean; register?: number; frequent?: boolean } = {},
 ): void {
-  const { flags = false, feature = 0, control = false, noWait, register = 0 } = options;
-  const operation = x87Unit.operation({ guard: guardOf(noWait), pointers: !control, flags }, body);
+  const { flags = false, feature = 0, control = false, noWait, register = 0, frequent = false } = options;
+  const operation = x87Unit.operation({ guard: guardOf(noWait), pointers: !control, flags, frequent }, body);
   for (let i = 0; i < count; i++) registerForms.set(formKey(opcode, modrm + i), { operation, feature, register });
 }
 
