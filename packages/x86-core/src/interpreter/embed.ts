@@ -1,5 +1,5 @@
 /*
- * Build time: generate the interpreter once and for all, and put it into the package.
+ * Build time: generate the interpreter and the units once and for all, and put them into the package.
  */
 import '../cpu.js';
 import { generateInterpreter } from './generate.js';

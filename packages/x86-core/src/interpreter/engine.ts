@@ -20,7 +20,7 @@ import type { JitSettings } from '../jit/options.js';
 import { RecordingProcessor } from '../jit/recorder.js';
 import { tableSize, type Unit } from '../operations/operation.js';
 import { deepestCalls, exitsPerLook, generateInterpreter, type GeneratedInterpreter, Handler, regionRecordShift, Status } from './generate.js';
-import { unpackInterpreter } from './packed.js';
+import { type PackedInterpreter, unpackInterpreter, unpackUnit } from './packed.js';
 import { readyMade } from './ready-made.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import type { CallShape } from './handler-builder.js';
@@ -40,13 +40,21 @@ const stepSlice = 1 << 11;
 
 type RunFunction = (record: number, pageBase: number) => number;
 
+/** What the build has left us; undefined until somebody asks. */
+let left: { readonly packed: PackedInterpreter | undefined } | undefined;
+
+function leftByBuild(): PackedInterpreter | undefined {
+  left ??= { packed: readyMade() };
+  return left.packed;
+}
+
 /** Machines that agree in undefined results share their interpreter. */
 const modules = new Map<UndefinedResults, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
 
 function moduleFor(undefinedResults: UndefinedResults): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
   let known = modules.get(undefinedResults);
   if (!known) {
-    const packed = readyMade();
+    const packed = leftByBuild();
     const generated = (packed && unpackInterpreter(packed, undefinedResults)) ?? generateInterpreter(undefinedResults);
     known = { generated, module: new WebAssembly.Module(generated.code) };
     modules.set(undefinedResults, known);
@@ -59,7 +67,8 @@ const unitModules = new Map<Unit, WebAssembly.Module | undefined>();
 
 function unitModule(unit: Unit): WebAssembly.Module | undefined {
   if (!unitModules.has(unit)) {
-    const code = unit.generate();
+    const packed = leftByBuild();
+    const code = (packed && unpackUnit(packed, unit)) ?? unit.generate();
     unitModules.set(unit, WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined);
   }
   return unitModules.get(unit);

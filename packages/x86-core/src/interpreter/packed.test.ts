@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readyMadeText } from './embed.js';
 import { generateInterpreter } from './generate.js';
-import { packInterpreter, type PackedInterpreter, unpackInterpreter } from './packed.js';
+import { allUnits } from '../operations/operation.js';
+import { packInterpreter, type PackedInterpreter, unpackInterpreter, unpackUnit } from './packed.js';
 import { readyMade } from './ready-made.js';
 
 describe('an interpreter that was generated before', () => {
@@ -11,6 +12,15 @@ describe('an interpreter that was generated before', () => {
     const module = (await import(`data:text/javascript,${encodeURIComponent(readyMadeText())}`)) as { readyMade: () => PackedInterpreter };
     expect(unpackInterpreter(module.readyMade(), 'intel')).toEqual(generated);
     expect(WebAssembly.validate(generated.code)).toBe(true);
+  });
+
+  it('brings its units along', () => {
+    const packed = packInterpreter(generated, 'intel');
+    expect(allUnits().map(({ name }) => name)).toEqual(expect.arrayContaining(['moves', 'comparisons', 'integers', 'x87', 'vector']));
+    for (const unit of allUnits()) {
+      expect(unpackUnit(packed, unit)).toEqual(unit.generate());
+      expect(unpackUnit({ ...packed, definitions: '' }, unit)).toBeUndefined();
+    }
   });
 
   it('is refused where it would not be the same', () => {

@@ -1,10 +1,11 @@
 /*
- * A generated interpreter as text, so that it can be kept in a JavaScript file.
+ * A generated interpreter as text, so that it can be kept in a JavaScript file; and the units it calls.
  *
  * Handlers are found by numbers that follow from the order in which instructions were defined. A packed interpreter says
  * which order that was, and is good for no other.
  */
 import { allDefinitions } from '../definition.js';
+import { allUnits, type Unit } from '../operations/operation.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import type { GeneratedInterpreter } from './generate.js';
 
@@ -24,6 +25,8 @@ export interface PackedInterpreter {
   readonly firsts: readonly number[];
   readonly seconds: readonly (readonly number[])[];
   readonly plain: readonly number[];
+  /** The modules of units by name, in base64. */
+  readonly units: Readonly<Record<string, string>>;
 }
 
 const flatten = (map: ReadonlyMap<number, number>): number[] => [...map].flat();
@@ -34,18 +37,29 @@ function mapOf(flat: readonly number[]): Map<number, number> {
   return map;
 }
 
+function toText(bytes: Uint8Array): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+function fromText(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
 function definitionNames(): string {
   return allDefinitions().map(({ name }) => name).join(' ');
 }
 
 /** What generateInterpreter() made for these undefined results, packed. */
 export function packInterpreter(generated: GeneratedInterpreter, undefinedResults: UndefinedResults): PackedInterpreter {
-  let binary = '';
-  for (const byte of generated.code) binary += String.fromCharCode(byte);
   return {
     definitions: definitionNames(),
     undefinedResults,
-    code: btoa(binary),
+    code: toText(generated.code),
     handlers: flatten(generated.handlers),
     fused: flatten(generated.fused),
     calls: flatten(generated.calls),
@@ -53,17 +67,15 @@ export function packInterpreter(generated: GeneratedInterpreter, undefinedResult
     firsts: [...generated.pairs.keys()],
     seconds: [...generated.pairs.values()].map(flatten),
     plain: [...generated.plain],
+    units: Object.fromEntries(allUnits().map((unit) => [unit.name, toText(unit.generate())])),
   };
 }
 
 /** The other way round; undefined when it was made for other instructions or other undefined results. */
 export function unpackInterpreter(packed: PackedInterpreter, undefinedResults: UndefinedResults): GeneratedInterpreter | undefined {
   if (packed.undefinedResults !== undefinedResults || packed.definitions !== definitionNames()) return undefined;
-  const binary = atob(packed.code);
-  const code = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) code[i] = binary.charCodeAt(i);
   return {
-    code,
+    code: fromText(packed.code),
     handlers: mapOf(packed.handlers),
     fused: mapOf(packed.fused),
     calls: mapOf(packed.calls),
@@ -71,4 +83,10 @@ export function unpackInterpreter(packed: PackedInterpreter, undefinedResults: U
     pairs: new Map(packed.firsts.map((first, i) => [first, mapOf(packed.seconds[i]!)])),
     plain: Uint16Array.from(packed.plain),
   };
+}
+
+/** A unit's module, as it was packed; undefined when that was done for other instructions. */
+export function unpackUnit(packed: PackedInterpreter, { name }: Unit): Uint8Array<ArrayBuffer> | undefined {
+  const text = packed.units[name];
+  return text === undefined || packed.definitions !== definitionNames() ? undefined : fromText(text);
 }

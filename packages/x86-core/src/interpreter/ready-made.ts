@@ -1,7 +1,7 @@
 /*
  * The interpreter as the build leaves it.
  *
- * Generating the interpreter takes longer than everything else at start-up together, and what comes out is the same every
+ * Generating the interpreter (and its units, when they are first needed) takes longer than everything else at start-up together, and what comes out is the same every
  * time. So the bundler puts a module that holds the result in this one's place (embed.ts). Run from source there is none,
  * and the engine generates its interpreter itself.
  */

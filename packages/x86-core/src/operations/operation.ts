@@ -204,6 +204,11 @@ const folds: { readonly [name in OperatorName]?: (a: number, b: number) => numbe
 export const tableSize = 2048;
 export const firstPlace = { x87: 0, vector: 256, moves: 992, comparisons: 1000, integer: 1016, besideCode: 1022, hostOfWrite: 1023, region: 1024 } as const;
 
+const units: Unit[] = [];
+
+/** Every unit there is. */
+export function allUnits(): readonly Unit[] { return units; }
+
 /** A coprocessor: its operations, and the module they go into. */
 export class Unit {
   readonly name: string;
@@ -214,6 +219,7 @@ export class Unit {
   constructor(name: string, first: number) {
     this.name = name;
     this.#first = first;
+    units.push(this);
   }
 
   /** Operations that are frequent. */
