@@ -36,12 +36,13 @@ export const Layout = {
   /** Virtual page number → address of the page's table of decoded instructions (0: none known). */
   codeSupervisor: 0x0110_0000,
   codeUser: 0x0150_0000,
-  /** What is known of instructions by their first bytes (interpreter/template.ts): templates, bytes of heads, fused pairs. */
+  /** What is known of instructions by their first bytes (interpreter/template.ts): templates by hash, by first bytes, fused pairs. */
   templates: 0x0190_0000,
   heads: 0x0194_0000,
-  fusions: 0x0195_0000,
+  fusions: 0x0198_0000,
+  shortTemplates: 0x0199_0000,
   /** Arena of decoded code: which parts of physical pages have any (16 bytes a page), then records and their tables. */
-  arena: 0x0196_0000,
+  arena: 0x019d_0000,
   /** End of the arena, and the address of machine-physical byte 0. */
   physical: 0x0400_0000,
 } as const;

@@ -14,7 +14,7 @@ import { chunkShift, Decoded, PageHeader, runRoom, tableBytes } from './decode-r
 import { type GeneratedInterpreter, Handler } from './generate.js';
 import { Field, recordSize } from './record.js';
 import { clearRecord, RecordWriter } from './record-writer.js';
-import { modeKey, Outline, Templates } from './template.js';
+import { modeKey, Templates } from './template.js';
 
 const pageSize = 0x1000;
 const pageMask = 0xfff;
@@ -284,13 +284,7 @@ export class CodeCache {
     const record = cpu.i32[ARENA_TOP]!;
     const outline = this.#writer.write(record, insn, at, page.mode);
     this.#templates.remember(insn, bytes + at, record, page.mode, outline);
-    if ((outline & Outline.branches) !== 0) cpu.i32[(record + Field.link) >> 2] = this.#linkOf(page, at + insn.length + insn.immediate);
     return outline;
-  }
-
-  /** The record a direct branch leads to, if it is in the same page and already decoded. */
-  #linkOf(page: CodePage, target: number): number {
-    return target >= 0 && target < pageSize ? this.#cpu.i32[(page.table >> 2) + target]! : 0;
   }
 
   #pseudo(handler: number, at: number, immediate: number): number {

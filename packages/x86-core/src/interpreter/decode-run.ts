@@ -10,12 +10,17 @@ import type { FunctionBody } from '../wasm/encoder.js';
 import { FunctionBuilder, type Value, type Variable } from '../wasm/function-builder.js';
 import type { StoreName } from '../wasm/operators.js';
 import { Field, recordSize } from './record.js';
-import { fusionRow, Head, Outline, spread, Template, templateBits } from './template.js';
+import { fusionRow, Head, modeKey, Outline, spread, Template, templateBits, usualMode } from './template.js';
 
 const pageSize = 0x1000;
 const pageMask = 0xfff;
 /** Instructions decoded at most in one go. */
 const maxRun = 64;
+/** How many records are told at once how much of the run follows, whether there are that many or not. */
+const closedAtOnce = 8;
+/** 2 to these powers are recordSize and Outline.branches. */
+const recordShift = 5;
+const branchesShift = 5;
 
 /** Before each table of records lies what decodeRun() must know of the page. Offsets from the table; it has `size` bytes. */
 export const PageHeader = {
@@ -35,7 +40,7 @@ export const chunkShift = 5;
 /** Bytes of a table: a word for each byte of code. */
 export const tableBytes = pageSize * 4;
 /** Room in the arena that a run may need: its records, and the following page's table. */
-export const runRoom = (maxRun + 4) * recordSize + tableBytes + PageHeader.size;
+export const runRoom = (maxRun + closedAtOnce + 4) * recordSize + tableBytes + PageHeader.size;
 
 /** What the code cache answers when it is asked for one instruction, beside an Outline. */
 export const Decoded = {
@@ -60,8 +65,8 @@ class Run {
   readonly #table: Value;
   readonly #handler: number;
   readonly #first: Value;
-  /** Linear address of the next instruction, and where its record goes. */
-  readonly at: Variable;
+  /** Address of the next instruction's bytes, and where its record goes. Pages of RAM lie at multiples of their size. */
+  readonly bytes: Variable;
   readonly record: Variable;
   /** First record since the last branch. */
   readonly #open: Variable;
@@ -74,55 +79,72 @@ class Run {
     this.#table = b.parameter(1);
     this.#handler = linkHandler;
     this.#first = b.load('i32.load', b.i32(0), State.arenaTop);
-    this.at = b.variable(this.#linear);
+    this.bytes = b.variable(b.do('i32.add', b.load('i32.load', b.do('i32.add', this.#table, b.i32(PageHeader.bytes))), this.offset(this.#linear)));
     this.record = b.variable(this.#first);
     this.#open = b.variable(this.#first);
     this.#row = b.variable(b.i32(0));
   }
 
-  #offset(linear: Value): Value { return this.#b.do('i32.and', linear, this.#b.i32(pageMask)); }
+  /** Offset in the page. */
+  offset(address: Value): Value { return this.#b.do('i32.and', address, this.#b.i32(pageMask)); }
 
   /** Address of a place's entry in the table. */
-  entry(linear: Value): Value {
+  entry(offset: Value): Value {
     const b = this.#b;
-    return b.do('i32.add', this.#table, b.do('i32.shl', this.#offset(linear), b.i32(2)));
+    return b.do('i32.add', this.#table, b.do('i32.shl', offset, b.i32(2)));
   }
 
-  /** Address of an instruction's bytes. */
-  bytesAt(linear: Value): Value {
+  /** Linear address of an offset in the page. */
+  linear(offset: Value): Value {
     const b = this.#b;
-    return b.do('i32.add', b.load('i32.load', b.do('i32.add', this.#table, b.i32(PageHeader.bytes))), this.#offset(linear));
+    return b.do('i32.or', b.do('i32.and', this.#linear, b.i32(~pageMask)), offset);
   }
 
-  /** An instruction's record has been written. */
-  add(record: Value, outline: Value): void {
+  /** The record of an instruction at an offset has been written; `short` has the low bits of its Outline. */
+  add(record: Value, offset: Value, outline: Value, short: Value): void {
     const b = this.#b;
-    const at = this.at.get();
-    b.store('i32.store', this.entry(at), record);
-    const bits = (shift: number, mask: number): Value => b.do('i32.and', b.do('i32.shr_u', outline, b.i32(shift)), b.i32(mask));
-    const second = b.do('i32.shl', bits(Outline.secondShift, Outline.secondMask), b.i32(1));
-    const fused = b.load('i32.load16_u', b.do('i32.add', this.#row.get(), second), Layout.fusions);
-    b.when(fused, () => b.store('i32.store16', b.do('i32.sub', record, b.i32(recordSize)), fused, Field.handler));
+    b.store('i32.store', this.entry(offset), record);
+    // a column's offset in a row is twice the second half's number
+    const column = b.do('i32.and', b.do('i32.shr_u', outline, b.i32(Outline.secondShift - 1)), b.i32(Outline.secondMask << 1));
+    const fused = b.load('i32.load16_u', b.do('i32.add', this.#row.get(), column), Layout.fusions);
+    // before a run's first record lies something that remains as it is
+    const before = b.do('i32.sub', record, b.i32(recordSize));
+    b.store('i32.store16', before, b.select(fused, fused, b.load('i32.load16_u', before, Field.handler)), Field.handler);
     this.#row.set(b.do('i32.mul', b.do('i32.shr_u', outline, b.i32(Outline.firstShift)), b.i32(fusionRow * 2)));
     this.record.set(b.do('i32.add', record, b.i32(recordSize)));
-    this.at.set(b.do('i32.add', at, b.do('i32.and', outline, b.i32(Outline.length))));
+    this.bytes.set(b.do('i32.add', this.bytes.get(), b.do('i32.and', short, b.i32(Outline.length))));
+  }
+
+  /** The last record may be a direct branch: it is linked to its target's record, if that is in the same page and there already. */
+  branch(record: Value, short: Value): void {
+    const b = this.#b;
+    const behind = this.bytes.get();
+    const target = b.do('i32.add', behind, b.load('i32.load', record, Field.immediate));
+    // the byte behind the page's last is no part of it
+    const here = b.do('i32.sub', behind, b.i32(1));
+    const samePage = b.do('i32.lt_u', b.do('i32.xor', target, here), b.i32(pageSize));
+    const links = b.do('i32.and', b.do('i32.shr_u', short, b.i32(branchesShift)), samePage);
+    const known = b.load('i32.load', this.entry(this.offset(target)));
+    b.store('i32.store', record, b.select(links, known, b.load('i32.load', record, Field.link)), Field.link);
   }
 
   /** A branch: what lies before it is charged together. */
   close(): void {
     const b = this.#b;
-    const remaining = b.variable(b.i32(0));
-    const record = b.variable(this.record.get());
     const open = this.#open.get();
+    const end = this.record.get();
+    const count = b.do('i32.shr_u', b.do('i32.sub', end, open), b.i32(recordShift));
+    // most have a few, and what lies behind them is free
+    for (let i = 0; i < closedAtOnce; i++) b.store('i32.store16', open, b.do('i32.sub', count, b.i32(i)), i * recordSize + Field.remaining);
+    const record = b.variable(b.do('i32.add', open, b.i32(closedAtOnce * recordSize)));
     b.block([], (exit) => b.loop((again) => {
-      const last = record.get();
-      b.when(b.do('i32.eq', last, open), () => exit());
-      remaining.set(b.do('i32.add', remaining.get(), b.i32(1)));
-      record.set(b.do('i32.sub', last, b.i32(recordSize)));
-      b.store('i32.store16', record.get(), remaining.get(), Field.remaining);
+      const next = record.get();
+      b.when(b.do('i32.ge_u', next, end), () => exit());
+      b.store('i32.store16', next, b.do('i32.shr_u', b.do('i32.sub', end, next), b.i32(recordShift)), Field.remaining);
+      record.set(b.do('i32.add', next, b.i32(recordSize)));
       again();
     }));
-    this.#open.set(this.record.get());
+    this.#open.set(end);
     this.#row.set(b.i32(0));
   }
 
@@ -142,7 +164,7 @@ class Run {
   /** Offset behind the last instruction; 4096 at the page's end. */
   #behind(): Value {
     const b = this.#b;
-    return b.do('i32.sub', this.at.get(), b.do('i32.and', this.#linear, b.i32(~pageMask)));
+    return b.do('i32.add', this.offset(b.do('i32.sub', this.bytes.get(), b.i32(1))), b.i32(1));
   }
 
   /** Give the records to the arena, and watch the bytes they were made of. */
@@ -150,38 +172,44 @@ class Run {
     const b = this.#b;
     const record = this.record.get();
     b.store('i32.store', b.i32(0), record, State.arenaTop);
-    const count = b.do('i32.div_u', b.do('i32.sub', record, this.#first), b.i32(recordSize));
+    const count = b.do('i32.shr_u', b.do('i32.sub', record, this.#first), b.i32(recordShift));
     b.store('i32.store', b.i32(0), b.do('i32.add', b.load('i32.load', b.i32(0), State.decoded), count), State.decoded);
-    const chunks = b.load('i32.load', b.do('i32.add', this.#table, b.i32(PageHeader.chunks)));
+    const chunk = b.do('i32.shr_u', this.offset(this.#linear), b.i32(chunkShift));
     const last = b.do('i32.shr_u', b.do('i32.sub', this.#behind(), b.i32(1)), b.i32(chunkShift));
-    const chunk = b.variable(b.do('i32.shr_u', this.#offset(this.#linear), b.i32(chunkShift)));
-    b.block([], (exit) => b.loop((again) => {
-      const now = chunk.get();
-      b.when(b.do('i32.gt_u', now, last), () => exit());
-      const byte = b.do('i32.add', chunks, b.do('i32.shr_u', now, b.i32(3)));
-      const bit = b.do('i32.shl', b.i32(1), b.do('i32.and', now, b.i32(7)));
-      b.store('i32.store8', byte, b.do('i32.or', b.load('i32.load8_u', byte), bit));
-      chunk.set(b.do('i32.add', now, b.i32(1)));
-      again();
-    }));
+    // so many bits, less than 32, from a bit of a byte on
+    const bits = b.do('i64.sub', b.do('i64.shl', b.i64(2), b.do('i64.extend_i32_u', b.do('i32.sub', last, chunk))), b.i64(1));
+    const shift = b.do('i64.extend_i32_u', b.do('i32.and', chunk, b.i32(7)));
+    const chunks = b.load('i32.load', b.do('i32.add', this.#table, b.i32(PageHeader.chunks)));
+    const word = b.do('i32.add', chunks, b.do('i32.shr_u', chunk, b.i32(3)));
+    b.store('i64.store', word, b.do('i64.or', b.load('i64.load', word), b.do('i64.shl', bits, shift)));
   }
 
   /** Return the run's first record. */
   leave(): void {
-    this.#b.leave(this.#b.load('i32.load', this.entry(this.#linear)));
+    this.#b.leave(this.#b.load('i32.load', this.entry(this.offset(this.#linear))));
   }
 }
 
-/** The template of the instruction whose first eight bytes are given; 0 when there is none. */
-function findTemplate(b: FunctionBuilder, raw: Value, mode: Value): Value {
-  const head = (bytes: Value): Value => b.load('i32.load8_u', b.do('i32.and', b.do('i32.wrap_i64', bytes), b.i32(0xffff)), Layout.heads);
+/**
+ * What is known of the instruction at an address: the address of its template, with the low bits of its Outline in the
+ * address's own; 0 when there is none. `short` is Head.template if the page's mode is the usual one, else 0.
+ */
+function findTemplate(b: FunctionBuilder, bytes: Value, mode: Value, short: Value): Value {
+  const head = (at: number): Value => {
+    const [first, second] = [b.load('i32.load8_u', bytes, at), b.load('i32.load8_u', bytes, at + 1)];
+    return b.load('i32.load', b.do('i32.add', b.do('i32.shl', first, b.i32(10)), b.do('i32.shl', second, b.i32(2))), Layout.heads);
+  };
   const constant = (value: number): Value => b.i64(value);
   const [template] = b.block(['i32'], (exit) => {
+    const known = head(0);
+    b.when(b.do('i32.and', known, short), () => exit(known));
+    const raw = b.load('i64.load', bytes);
+    const kindOf = (word: Value): Value => b.do('i32.shr_u', word, b.i32(Head.shift));
     const prefixes = b.variable(b.i64(0));
-    const kind = b.variable(head(raw));
+    const kind = b.variable(kindOf(known));
     b.when(b.do('i32.eq', kind.get(), b.i32(Head.prefixed)), () => {
       prefixes.set(constant(8));
-      kind.set(head(b.do('i64.shr_u', raw, constant(8))));
+      kind.set(kindOf(head(1)));
     });
     const length = b.variable(kind.get());
     b.when(b.do('i32.eq', kind.get(), b.i32(Head.modrmThird)), () => {
@@ -195,38 +223,28 @@ function findTemplate(b: FunctionBuilder, raw: Value, mode: Value): Value {
     const key = b.do('i64.or', mode, b.do('i64.and', raw, b.do('i64.shr_u', constant(-1), b.do('i64.sub', constant(64), bits))));
     const hash = b.do('i32.wrap_i64', b.do('i64.shr_u', b.do('i64.mul', key, b.i64(spread)), constant(64 - templateBits)));
     const first = b.do('i32.add', b.do('i32.mul', hash, b.i32(Template.size)), b.i32(Layout.templates));
-    for (const slot of [first, b.do('i32.xor', first, b.i32(Template.size))])
-      b.when(b.do('i64.eq', b.load('i64.load', slot, Template.key), key), () => exit(slot));
+    for (const slot of [first, b.do('i32.xor', first, b.i32(Template.size))]) {
+      b.when(b.do('i64.eq', b.load('i64.load', slot, Template.key), key), () =>
+        exit(b.do('i32.or', slot, b.do('i32.and', b.load('i32.load', slot, Template.outline), b.i32(Head.outline)))));
+    }
     exit(b.i32(0));
   });
   return template!;
 }
 
-/** A number of the instruction's: the word at a place in its bytes, as far as it goes. */
-function number(b: FunctionBuilder, template: Value, bytes: Value, place: { at: number; shift: number; mask: number }): Value {
-  const word = b.load('i32.load', b.do('i32.add', bytes, b.load('i32.load8_u', template, place.at)));
-  const shift = b.load('i32.load8_u', template, place.shift);
-  return b.do('i32.and', b.do('i32.shr_s', b.do('i32.shl', word, shift), shift), b.load('i32.load', template, place.mask));
-}
-
-const displacement = { at: Template.displacementAt, shift: Template.displacementShift, mask: Template.displacementMask };
-const immediate = { at: Template.immediateAt, shift: Template.immediateShift, mask: Template.immediateMask };
-
 /** Copy a template to a record, and put in what is the instruction's own. */
-function copyTemplate(b: FunctionBuilder, run: Run, template: Value, bytes: Value, record: Value, at: Value): void {
-  for (let offset = 0; offset < recordSize; offset += 8) b.store('i64.store', record, b.load('i64.load', template, offset), offset);
-  b.store('i32.store16', record, b.do('i32.and', at, b.i32(pageMask)), Field.offset);
-  const fill = (field: number, value: Value): void =>
-    b.store('i32.store', record, b.do('i32.or', b.load('i32.load', template, field), value), field);
-  fill(Field.displacement, number(b, template, bytes, displacement));
-  const distance = number(b, template, bytes, immediate);
-  fill(Field.immediate, distance);
-  const outline = b.load('i32.load', template, Template.outline);
-  b.when(b.do('i32.and', outline, b.i32(Outline.branches)), () => {
-    const target = b.do('i32.add', b.do('i32.add', at, b.do('i32.and', outline, b.i32(Outline.length))), distance);
-    const otherPage = b.do('i32.and', b.do('i32.xor', target, at), b.i32(~pageMask));
-    b.when(b.do('i32.eqz', otherPage), () => b.store('i32.store', record, b.load('i32.load', run.entry(target)), Field.link));
-  });
+function copyTemplate(b: FunctionBuilder, template: Value, bytes: Value, record: Value, offset: Value): void {
+  const of = (field: number): Value => b.load('i32.load', template, field);
+  const number = (at: number, mask: number, sign: number, field: number): Value => {
+    const word = b.load('i32.load', b.do('i32.add', bytes, b.load('i32.load8_u', template, at)));
+    return b.do('i32.add', b.do('i32.xor', b.do('i32.and', word, of(mask)), of(sign)), of(field));
+  };
+  for (const word of [0, 8, 24]) b.store('i64.store', record, b.load('i64.load', template, word), word);
+  b.store('i32.store16', record, offset, Field.offset);
+  const displacement = number(Template.displacementAt, Template.displacementMask, Template.displacementSign, Field.displacement);
+  b.store('i32.store', record, displacement, Field.displacement);
+  const immediate = number(Template.immediateAt, Template.immediateMask, Template.immediateSign, Field.immediate);
+  b.store('i32.store', record, b.do('i32.and', immediate, of(Template.immediateKept)), Field.immediate);
 }
 
 /**
@@ -240,37 +258,41 @@ export function writeDecodeRun({ decodeOne, linkHandler }: Numbers): FunctionBod
   const first = run.record.get();
   const mode = b.load('i64.load', b.do('i32.add', table, b.i32(PageHeader.mode)));
   const readable = b.load('i32.load', b.do('i32.add', table, b.i32(PageHeader.readable)));
+  const short = b.select(b.do('i64.eq', mode, b.i64(modeKey(usualMode))), b.i32(Head.template), b.i32(0));
+  const limit = b.do('i32.add', first, b.i32(maxRun * recordSize));
   const [goesOn] = b.block(['i32'], (finish) => b.loop((again) => {
-    const at = run.at.get();
+    const bytes = run.bytes.get();
     const record = run.record.get();
-    const [outline] = b.block(['i32'], (exit) => {
-      const offset = b.do('i32.and', at, b.i32(pageMask));
+    const offset = run.offset(bytes);
+    const [outline, shape] = b.block(['i32', 'i32'], (exit) => {
       b.when(b.do('i32.le_u', offset, readable), () => {
-        const bytes = run.bytesAt(at);
-        const template = findTemplate(b, b.load('i64.load', bytes), mode);
-        b.when(template, () => {
-          const known = b.load('i32.load', template, Template.outline);
+        const known = findTemplate(b, bytes, mode, short);
+        b.when(known, () => {
           // an instruction over the page's end has nothing to do with what lies behind this page in memory
           const end = b.do('i32.add', offset, b.do('i32.and', known, b.i32(Outline.length)));
           b.when(b.do('i32.le_u', end, b.i32(pageSize)), () => {
-            copyTemplate(b, run, template, bytes, record, at);
-            exit(known);
+            const template = b.do('i32.and', known, b.i32(Head.template));
+            copyTemplate(b, template, bytes, record, offset);
+            exit(b.load('i32.load', template, Template.outline), known);
           });
         });
       });
       b.store('i32.store', b.i32(0), record, State.arenaTop);
-      exit(b.call(decodeOne, 'i32', at, table, b.do('i32.eq', record, first)));
+      const decoded = b.call(decodeOne, 'i32', run.linear(offset), table, b.do('i32.eq', record, first));
+      b.when(b.do('i32.eqz', decoded), () => run.leave());
+      b.when(b.do('i32.lt_s', decoded, b.i32(0)), () => finish(b.i32(1)));
+      exit(decoded, decoded);
     });
-    b.when(b.do('i32.eqz', outline!), () => run.leave());
-    b.when(b.do('i32.lt_s', outline!, b.i32(0)), () => finish(b.i32(1)));
-    run.add(record, outline!);
-    b.when(b.do('i32.and', outline!, b.i32(Outline.ends | Outline.branches)), () => run.close());
-    b.when(b.do('i32.and', outline!, b.i32(Outline.ends)), () => finish(b.i32(0)));
-    const behind = run.at.get();
-    const otherPage = b.do('i32.and', b.do('i32.xor', behind, at), b.i32(~pageMask));
-    const known = b.load('i32.load', run.entry(behind));
-    const full = b.do('i32.ge_u', b.do('i32.sub', record, first), b.i32((maxRun - 1) * recordSize));
-    b.when(b.do('i32.or', b.do('i32.or', otherPage, known), full), () => finish(b.i32(1)));
+    run.add(record, offset, outline!, shape!);
+    b.when(b.do('i32.and', shape!, b.i32(Outline.ends | Outline.branches)), () => {
+      run.branch(record, shape!);
+      run.close();
+      b.when(b.do('i32.and', shape!, b.i32(Outline.ends)), () => finish(b.i32(0)));
+    });
+    const behind = run.offset(run.bytes.get());
+    b.when(b.do('i32.eqz', behind), () => finish(b.i32(1)));
+    b.when(b.load('i32.load', run.entry(behind)), () => finish(b.i32(1)));
+    b.when(b.do('i32.eq', run.record.get(), limit), () => finish(b.i32(1)));
     again();
   }));
   b.when(goesOn!, () => run.link());

@@ -6,11 +6,13 @@
  * length. So the first of them is decoded by the Decoder, and leaves a template: its record, and where numbers go in it.
  * The following ones are copied from that by generated code (decode-run.ts).
  *
- * A template is found by its head, and a head's length by its first bytes. Both tables lie in the machine's memory:
- * Layout.heads has a byte for each pair of first bytes, Layout.templates is a hash table of templates.
+ * A template is found by its head. Layout.heads has a word for each pair of first bytes. Where these are the whole head, that
+ * word says which template it is and how long the instruction: so where the next one begins is known by two loads, and the
+ * host's CPU can have several instructions in work at once. For longer heads it says how long they are; their templates are in
+ * a hash table, Layout.templates. So are those of all modes but the usual one.
  */
 import { SlotKind, type Instruction } from '../instruction.js';
-import { Layout } from '../state.js';
+import { Layout, Mode } from '../state.js';
 import { Field, recordSize } from './record.js';
 
 /** Byte offsets in a template, and its size. */
@@ -21,14 +23,18 @@ export const Template = {
   key: 32,
   /** i32: an Outline. */
   outline: 40,
-  /** i32 each: bits of the displacement and of the immediate that count. */
+  /**
+   * i32 each. A number is made of the word at its place in the instruction: bits that count, their sign's, then what the
+   * record has in its field is added (less the sign's bit, which so is extended), and of the immediate some bits are kept.
+   */
   displacementMask: 44,
-  immediateMask: 48,
-  /** u8 each: bytes before the displacement and the immediate; how far to shift a word there up, and down again with its sign. */
-  displacementAt: 52,
-  displacementShift: 53,
-  immediateAt: 54,
-  immediateShift: 55,
+  displacementSign: 48,
+  immediateMask: 52,
+  immediateSign: 56,
+  immediateKept: 60,
+  /** u8 each, in a field of the record that no template has: bytes before the displacement and before the immediate. */
+  displacementAt: Field.remaining,
+  immediateAt: Field.remaining + 1,
   size: 64,
 } as const;
 
@@ -50,13 +56,26 @@ export const fusionRow = Outline.secondMask + 1;
 /** Rows there is room for. */
 export const mostFusionRows = 512;
 
-/** What two first bytes say: a head of so many bytes (1 to 3), or one of these. 0: nothing is known. */
+/**
+ * What two first bytes say, in a word: the address of their template in Layout.shortTemplates, if they have one, with the low
+ * bits of its Outline (length, ends, branches) in the address's own; and in the highest bits a head of so many bytes (1 to 3),
+ * or one of these. 0: nothing is known.
+ */
 export const Head = {
   /** The third byte is ModRM, and says whether there is a fourth. */
   modrmThird: 4,
   /** The first byte is a prefix: ask again from the second on. */
   prefixed: 5,
+  shift: 25,
+  outline: 0x3f,
+  template: 0x01ff_ffc0,
 } as const;
+/** The longest head that has its template there. */
+const shortHead = 2;
+/** Templates there is room for. */
+const mostShort = (Layout.arena - Layout.shortTemplates) / Template.size;
+/** The mode whose short templates these are: that of systems which do without segments. */
+export const usualMode = Mode.flatDs | Mode.flatEs | Mode.flatSs;
 
 /** Templates, as a power of two. */
 export const templateBits = 12;
@@ -91,8 +110,8 @@ export class Templates {
   readonly #u8: Uint8Array;
   readonly #i32: Int32Array;
   readonly #view: DataView;
-  /** Opcodes (as Instruction.opcode) without ModRM whose heads are known. */
-  readonly #bare = new Set<number>();
+  /** Short templates there are. */
+  #short = 0;
 
   constructor(u8: Uint8Array, i32: Int32Array, view: DataView) {
     this.#u8 = u8;
@@ -106,44 +125,53 @@ export class Templates {
    */
   remember(insn: Instruction, bytes: number, record: number, mode: number, outline: number): void {
     if (!isTypical(insn)) return;
-    this.#noteHead(insn, bytes);
-    const key = this.#keyOf(bytes, insn.head, mode);
-    const slot = this.#slotFor(key);
-    const u8 = this.#u8;
-    const view = this.#view;
-    u8.copyWithin(slot, record, record + recordSize);
-    view.setUint16(slot + Field.offset, 0, true);
-    view.setUint16(slot + Field.remaining, 0, true);
-    view.setBigInt64(slot + Template.key, key, true);
-    view.setInt32(slot + Template.outline, outline, true);
-    const { head, displacementBytes, immediateBytes } = insn;
-    if (displacementBytes > 0) view.setInt32(slot + Field.displacement, 0, true);
-    if (immediateBytes > 0) view.setInt32(slot + Field.immediate, 0, true);
-    if (insn.definition.branches) view.setInt32(slot + Field.link, 0, true);
-    view.setInt32(slot + Template.displacementMask, displacementBytes > 0 ? -1 : 0, true);
-    view.setInt32(slot + Template.immediateMask, immediateMask(insn), true);
-    u8[slot + Template.displacementAt] = head;
-    u8[slot + Template.displacementShift] = displacementBytes === 1 ? 24 : 0;
-    u8[slot + Template.immediateAt] = head + displacementBytes;
-    u8[slot + Template.immediateShift] = immediateBytes === 1 ? 24 : immediateBytes === 2 ? 16 : 0;
+    const { head, prefixes } = insn;
+    const short = prefixes === 0 && head <= shortHead && mode === usualMode && this.#short < mostShort;
+    const slot = short ? Layout.shortTemplates + this.#short++ * Template.size : this.#slotFor(this.#keyOf(bytes, head, mode));
+    this.#write(slot, insn, record, outline);
+    this.#noteHead(insn, bytes, short ? slot | (outline & Head.outline) : 0);
   }
 
-  /** Note how long heads with these first bytes are. */
-  #noteHead(insn: Instruction, bytes: number): void {
+  #write(slot: number, insn: Instruction, record: number, outline: number): void {
+    const u8 = this.#u8;
+    const i32 = this.#i32;
+    u8.copyWithin(slot, record, record + recordSize);
+    const put = (at: number, value: number): void => { i32[(slot + at) >> 2] = value; };
+    const number = (field: number, bytes: number, mask: number, sign: number): void => {
+      const signBit = bytes === 0 ? 0 : 1 << (8 * bytes - 1);
+      put(mask, bytes === 0 ? 0 : signBit | (signBit - 1));
+      put(sign, signBit);
+      put(field, (bytes === 0 ? i32[(slot + field) >> 2]! : 0) - signBit);
+    };
+    const { head, displacementBytes, immediateBytes } = insn;
+    number(Field.displacement, displacementBytes, Template.displacementMask, Template.displacementSign);
+    number(Field.immediate, immediateBytes, Template.immediateMask, Template.immediateSign);
+    put(Template.immediateKept, immediateBytes === 0 ? -1 : immediateMask(insn));
+    put(Template.outline, outline);
+    u8[slot + Template.displacementAt] = head;
+    u8[slot + Template.immediateAt] = head + displacementBytes;
+  }
+
+  /** Note how long heads with these first bytes are, and their template if it is a short one's. */
+  #noteHead(insn: Instruction, bytes: number, template: number): void {
     const u8 = this.#u8;
     const opcode = bytes + insn.prefixes;
-    const first = u8[opcode]!;
-    if (insn.prefixes > 0) this.#noteFirst(u8[bytes]!, Head.prefixed);
-    if (insn.opcode >= 0x100) u8[Layout.heads + first + (u8[opcode + 1]! << 8)] = insn.modrm < 0 ? 2 : Head.modrmThird;
-    else if (insn.modrm < 0) this.#noteFirst(first, 1);
-    else u8[Layout.heads + first + (insn.modrm << 8)] = hasSib(insn.modrm) ? 3 : 2;
+    const [first, second] = [u8[opcode]!, u8[opcode + 1]!];
+    if (insn.prefixes > 0) this.#noteFirst(u8[bytes]!, Head.prefixed, 0);
+    if (insn.opcode >= 0x100) this.#note(first, second, insn.modrm < 0 ? 2 : Head.modrmThird, template);
+    else if (insn.modrm < 0) this.#noteFirst(first, 1, template);
+    else this.#note(first, second, hasSib(insn.modrm) ? 3 : 2, template);
+  }
+
+  #note(first: number, second: number, head: number, template: number): void {
+    const at = (Layout.heads >> 2) + (first << 8) + second;
+    // the same opcode in another mode leaves what is known of it
+    this.#i32[at] = (head << Head.shift) | (template || this.#i32[at]! & (Head.template | Head.outline));
   }
 
   /** The first byte decides alone. */
-  #noteFirst(byte: number, head: number): void {
-    if (this.#bare.has(byte)) return;
-    this.#bare.add(byte);
-    for (let second = 0; second < 0x100; second++) this.#u8[Layout.heads + byte + (second << 8)] = head;
+  #noteFirst(byte: number, head: number, template: number): void {
+    for (let second = 0; second < 0x100; second++) this.#note(byte, second, head, template);
   }
 
   #keyOf(bytes: number, head: number, mode: number): bigint {
@@ -158,6 +186,7 @@ export class Templates {
     const slot = Layout.templates + hash * Template.size;
     if (this.#i32[(slot + Template.key + 4) >> 2] !== 0 && this.#view.getBigInt64(slot + Template.key, true) !== key)
       this.#u8.copyWithin(slot ^ Template.size, slot, slot + Template.size);
+    this.#view.setBigInt64(slot + Template.key, key, true);
     return slot;
   }
 }
@@ -165,7 +194,6 @@ export class Templates {
 /** Bits that remain of an immediate which is extended from its highest bit. */
 function immediateMask(insn: Instruction): number {
   const { immediateBytes, immediateSigned } = insn;
-  if (immediateBytes === 0) return 0;
   const size = immediateSigned && !insn.definition.branches ? insn.slotSize[insn.kind.indexOf(SlotKind.immediate)]! : immediateSigned ? 4 : immediateBytes;
   return size === 4 ? -1 : size === 2 ? 0xffff : 0xff;
 }
