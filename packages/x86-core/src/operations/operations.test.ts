@@ -104,6 +104,12 @@ function setState(machine: Machine, random: Random): void {
   cpu.eflags = 2 | (random.word() & 0x8d5);
   i32[State.fpuControl >> 2] = random.pick([0x37f, 0x37f, 0x37f, 0xf7f, 0x27f, 0x77f, 0x37e, 0x35f, 0x340 | random.below(64)]);
   i32[State.fpuStatus >> 2] = random.pick([0, 0x20, 0x20 | (random.word() & 0x4700), random.word() & 0x473f]);
+  // an error that is pending, and a coprocessor that is not to be had
+  if (random.oneIn(12)) {
+    i32[State.fpuControl >> 2] = 0x37e;
+    i32[State.fpuStatus >> 2] = 0x8081;
+  }
+  cpu.cr0 = Cr0.pe | Cr0.ne | Cr0.et | (random.oneIn(12) ? Cr0.ts : 0);
   i32[State.fpuTop >> 2] = random.below(8);
   i32[State.fpuTags >> 2] = random.pick([0x55, 0xaa, 0xff, 0x0f, random.below(256)]);
   i32[State.mxcsr >> 2] = random.pick([0x1f80, 0x1fa0, 0x1fa0, 0x9fc0, 0x3fa0, 0x1f00, random.word() & 0xffff]);
