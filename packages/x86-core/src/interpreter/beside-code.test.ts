@@ -38,6 +38,7 @@ const stores = `
   incl ${data(0)}; movb %cl, ${data(5)}; movw %cx, ${data(6)}; addl $3, ${data(8)}; mov %ecx, ${data(12)}(,%eax,4)
   xorl %ecx, ${data(20)}; rolb $1, ${data(24)}; setc ${data(25)}; fildl ${data(0)}; fistpl ${data(28)}
   mov $${data(32)}, %edi; stosl; mov $${data(0)}, %esi; movsl; lock xaddl %ebx, ${data(40)}; movups ${data(0)}, %xmm0; movups %xmm0, ${data(48)}
+  fildl ${data(0)}; fstl ${data(64)}; fstpl ${data(72)}(,%eax,8)
 `;
 const loop = (body: string): string => `fninit; xor %eax, %eax; mov $300, %ecx; mov $7, %ebx\nagain: ${body}\n dec %ecx; jnz again; hlt`;
 
