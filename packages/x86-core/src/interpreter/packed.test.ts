@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readyMadeText } from './embed.js';
 import { generateInterpreter } from './generate.js';
 import { allUnits } from '../operations/operation.js';
 import { packInterpreter, type PackedInterpreter, unpackInterpreter, unpackUnit } from './packed.js';
 import { readyMade } from './ready-made.js';
+
+afterEach(() => vi.unstubAllGlobals());
 
 describe('an interpreter that was generated before', () => {
   const generated = generateInterpreter('intel');
@@ -17,9 +19,19 @@ describe('an interpreter that was generated before', () => {
   it('brings its units along', () => {
     const packed = packInterpreter(generated, 'intel');
     expect(allUnits().map(({ name }) => name)).toEqual(expect.arrayContaining(['moves', 'comparisons', 'integers', 'x87', 'vector']));
+    for (const unit of allUnits()) expect(unpackUnit(packed, unit)).toEqual(unit.generate());
+    vi.stubGlobal('Buffer', undefined);
+    for (const unit of allUnits()) expect(unpackUnit(packed, unit)).toEqual(unit.generate());
+  });
+
+  it('is refused where operations have other places', () => {
+    const packed = packInterpreter(generated, 'intel');
     for (const unit of allUnits()) {
-      expect(unpackUnit(packed, unit)).toEqual(unit.generate());
-      expect(unpackUnit({ ...packed, definitions: '' }, unit)).toBeUndefined();
+      const names = unit.order.split(' ');
+      expect(new Set(names).size).toBe(names.length);
+      const other = { ...packed, units: { ...packed.units, [unit.name]: { ...packed.units[unit.name]!, order: [...names, 'other'].reverse().join(' ') } } };
+      expect(unpackUnit(other, unit)).toBeUndefined();
+      expect(unpackInterpreter(other, 'intel')).toBeUndefined();
     }
   });
 

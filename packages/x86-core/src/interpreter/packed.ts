@@ -9,6 +9,12 @@ import { allUnits, type Unit } from '../operations/operation.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import type { GeneratedInterpreter } from './generate.js';
 
+/** A unit's module in base64, and the operations it has in their places: it is good for no others. */
+export interface PackedUnit {
+  readonly order: string;
+  readonly code: string;
+}
+
 /** A GeneratedInterpreter that JSON can hold. */
 export interface PackedInterpreter {
   /** The instructions' names in the order of their numbers. */
@@ -25,8 +31,8 @@ export interface PackedInterpreter {
   readonly firsts: readonly number[];
   readonly seconds: readonly (readonly number[])[];
   readonly plain: readonly number[];
-  /** The modules of units by name, in base64. */
-  readonly units: Readonly<Record<string, string>>;
+  /** By name. */
+  readonly units: Readonly<Record<string, PackedUnit>>;
 }
 
 const flatten = (map: ReadonlyMap<number, number>): number[] => [...map].flat();
@@ -43,7 +49,13 @@ function toText(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
+/** What Node has for this. */
+interface Base64Decoder { from(text: string, encoding: 'base64'): Uint8Array }
+
 function fromText(text: string): Uint8Array<ArrayBuffer> {
+  // a loop over that many bytes, which nobody has compiled yet, takes milliseconds
+  const { Buffer } = globalThis as { Buffer?: Base64Decoder };
+  if (Buffer !== undefined) return new Uint8Array(Buffer.from(text, 'base64'));
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
@@ -67,13 +79,15 @@ export function packInterpreter(generated: GeneratedInterpreter, undefinedResult
     firsts: [...generated.pairs.keys()],
     seconds: [...generated.pairs.values()].map(flatten),
     plain: [...generated.plain],
-    units: Object.fromEntries(allUnits().map((unit) => [unit.name, toText(unit.generate())])),
+    units: Object.fromEntries(allUnits().map((unit) => [unit.name, { order: unit.order, code: toText(unit.generate()) }])),
   };
 }
 
 /** The other way round; undefined when it was made for other instructions or other undefined results. */
 export function unpackInterpreter(packed: PackedInterpreter, undefinedResults: UndefinedResults): GeneratedInterpreter | undefined {
   if (packed.undefinedResults !== undefinedResults || packed.definitions !== definitionNames()) return undefined;
+  // some of their operations have handlers
+  if (allUnits().some(({ name, order }) => packed.units[name]?.order !== order)) return undefined;
   return {
     code: fromText(packed.code),
     handlers: mapOf(packed.handlers),
@@ -85,8 +99,8 @@ export function unpackInterpreter(packed: PackedInterpreter, undefinedResults: U
   };
 }
 
-/** A unit's module, as it was packed; undefined when that was done for other instructions. */
-export function unpackUnit(packed: PackedInterpreter, { name }: Unit): Uint8Array<ArrayBuffer> | undefined {
-  const text = packed.units[name];
-  return text === undefined || packed.definitions !== definitionNames() ? undefined : fromText(text);
+/** A unit's module, as it was packed; undefined when that was done for other operations, or for other places of them. */
+export function unpackUnit(packed: PackedInterpreter, { name, order }: Unit): Uint8Array<ArrayBuffer> | undefined {
+  const unit = packed.units[name];
+  return unit?.order === order ? fromText(unit.code) : undefined;
 }

@@ -8,7 +8,7 @@ const { eax, ecx, edx, ebx } = Register;
 const bytes = 8;
 const integerUnit = new Unit('integers', firstPlace.integer);
 
-const operation = integerUnit.operation({ bytes, write: true, guard: 0, flags: true }, (b) => {
+const operation = integerUnit.operation({ name: 'cmpxchg8b', bytes, write: true, guard: 0, flags: true }, (b) => {
   const register = (number: number): number => State.gpr + 4 * number;
   const low = b.load('i32.load', b.operand);
   const high = b.load('i32.load', b.operand, 4);

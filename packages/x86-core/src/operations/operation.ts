@@ -47,6 +47,8 @@ export interface Operation {
 
 /** Options of Unit.operation(): an Operation without its place. */
 export interface OperationOptions {
+  /** Tells it from the unit's others. */
+  name: string;
   bytes?: number;
   write?: boolean;
   guard: number;
@@ -214,6 +216,7 @@ export class Unit {
   readonly name: string;
   readonly #first: number;
   readonly #operations: (() => FunctionBody)[] = [];
+  readonly #names: string[] = [];
 
   /** @param first its first place in the table */
   constructor(name: string, first: number) {
@@ -221,6 +224,9 @@ export class Unit {
     this.#first = first;
     units.push(this);
   }
+
+  /** The names of its operations in the order of their places. */
+  get order(): string { return this.#names.join(' '); }
 
   /** Operations that are frequent. */
   readonly frequent: Operation[] = [];
@@ -232,6 +238,7 @@ export class Unit {
       b.leave(b.i32(0));
       return b.finish('');
     });
+    this.#names.push(options.name);
     const { bytes = 0, write: writes = false, guard, pointers = false, flags = false, repeats = false, frequent = false } = options;
     const operation = { bytes, write: writes, guard, pointers, flags, repeats, frequent, unit: this, body: write, index: this.#first + this.#operations.length - 1 };
     if (frequent) this.frequent.push(operation);

@@ -331,23 +331,23 @@ type Write = (b: OperationBuilder, size: Size) => void;
 /** By size (as a shift) and prefix: index 0 for REP, 1 for REPNE. */
 type Forms = readonly (readonly [Call, Call])[];
 
-function forms(rep: Write, repne: Write | undefined): Forms {
+function forms(name: string, rep: Write, repne: Write | undefined): Forms {
   return sizes.map((size) => {
-    const call = (write: Write): Call => {
+    const call = (write: Write, prefix: 'rep' | 'repne'): Call => {
       const unit = repne === undefined ? moveUnit : compareUnit;
-      const operation: Operation = unit.operation({ guard: 0, flags: repne !== undefined, repeats: true }, (b) => write(b, size));
+      const operation: Operation = unit.operation({ name: `${prefix}-${name}${size}`, guard: 0, flags: repne !== undefined, repeats: true }, (b) => write(b, size));
       return { operation, register: 0, operand: 0 };
     };
-    const first = call(rep);
-    return [first, repne ? call(repne) : first];
+    const first = call(rep, 'rep');
+    return [first, repne ? call(repne, 'repne') : first];
   });
 }
 
 const byName: Readonly<Record<string, Forms>> = {
-  movs: forms(move, undefined),
-  stos: forms(store, undefined),
-  scas: forms((b, size) => compare(b, size, false, true), (b, size) => compare(b, size, false, false)),
-  cmps: forms((b, size) => compare(b, size, true, true), (b, size) => compare(b, size, true, false)),
+  movs: forms('movs', move, undefined),
+  stos: forms('stos', store, undefined),
+  scas: forms('scas', (b, size) => compare(b, size, false, true), (b, size) => compare(b, size, false, false)),
+  cmps: forms('cmps', (b, size) => compare(b, size, true, true), (b, size) => compare(b, size, true, false)),
 };
 
 /** The operation of a string instruction with a repeat prefix and 32-bit addresses; undefined when there is none. */

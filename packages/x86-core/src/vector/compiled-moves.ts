@@ -161,7 +161,7 @@ for (const [prefix, extension, name] of [[none, sse, 'i32x4.bitmask'], [operandS
 }
 
 /** EMMS: all registers of the x87 are empty. */
-export const emmsOperation = vectorUnit.operation({ guard: 0x81 }, (b) => {
+export const emmsOperation = vectorUnit.operation({ name: 'emms', guard: 0x81 }, (b) => {
   b.setState(State.fpuTags, b.i32(0));
   b.setState(State.fpuTop, b.i32(0));
 });

@@ -63,7 +63,8 @@ export function vectorOperation(form: VectorForm, write: (b: OperationBuilder) =
   const usesMmx = files.includes('m');
   const unit = usesMmx ? Guard.x87 | Guard.pending : files.includes('x') ? Guard.xmm : 0;
   const guard = unit | (form.aligned ? Guard.aligned : 0);
-  const operation = vectorUnit.operation({ bytes, write: form.write ?? false, guard, flags }, (b) => {
+  const name = `${prefix}:${opcode}/${form.middle ?? ''}${only ?? ''}`;
+  const operation = vectorUnit.operation({ name, bytes, write: form.write ?? false, guard, flags }, (b) => {
     write(b);
     if (usesMmx) {
       b.setState(State.fpuTags, b.i32(allValid));

@@ -45,7 +45,7 @@ const guardOf = (noWait = false): number => Guard.x87 | (noWait ? 0 : Guard.pend
 
 /** Register an operation with a memory operand, whose address is b.operand. */
 export function memoryOperation({ opcode, middle, bytes, write = false, control = false, noWait, frequent = false }: MemoryForm, body: (b: OperationBuilder) => void): void {
-  const operation = x87Unit.operation({ bytes, write, guard: guardOf(noWait), pointers: !control, frequent }, body);
+  const operation = x87Unit.operation({ name: `${opcode}/${middle}`, bytes, write, guard: guardOf(noWait), pointers: !control, frequent }, body);
   memoryForms.set(formKey(opcode, middle), { operation, feature: 0, register: 0 });
 }
 
@@ -55,7 +55,7 @@ export function registerOperation(
   options: { flags?: boolean; feature?: number; control?: boolean; noWait?: boolean; register?: number; frequent?: boolean } = {},
 ): void {
   const { flags = false, feature = 0, control = false, noWait, register = 0, frequent = false } = options;
-  const operation = x87Unit.operation({ guard: guardOf(noWait), pointers: !control, flags, frequent }, body);
+  const operation = x87Unit.operation({ name: `${opcode}:${modrm}`, guard: guardOf(noWait), pointers: !control, flags, frequent }, body);
   for (let i = 0; i < count; i++) registerForms.set(formKey(opcode, modrm + i), { operation, feature, register });
 }
 
@@ -67,7 +67,7 @@ export function findX87Call(insn: Instruction, features: number): Call | undefin
 }
 
 /** FWAIT has an operation as well: it is its guard that does the work. */
-const waitOperation = x87Unit.operation({ guard: guardOf() }, () => undefined);
+const waitOperation = x87Unit.operation({ name: 'wait', guard: guardOf() }, () => undefined);
 export const findWaitCall = (): Call => ({ operation: waitOperation, register: 0, operand: 0 });
 
 /**
