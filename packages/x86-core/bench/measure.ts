@@ -79,20 +79,23 @@ async function measure(program: Program, sides: Readonly<Record<string, Side>>, 
 const progress = 1.03;
 const mostIdle = 3;
 
-/** Runs until turns get no faster. */
-async function warm(runner: Runner, { warmUp, longestWarmUp, turn }: Effort): Promise<void> {
-  if (runner.needsNoWarmUp) return;
-  const start = performance.now();
-  const elapsed = (): number => performance.now() - start;
+/** Takes turns until they get no faster, or it has been too long. */
+async function untilIdle(turn: () => Promise<Turn>, end: number): Promise<void> {
   let best = 0;
   let idle = 0;
-  await runner.run(warmUp);
-  while (idle < mostIdle && elapsed() < longestWarmUp) {
-    const { rounds, milliseconds } = await runner.run(turn);
+  while (idle < mostIdle && performance.now() < end) {
+    const { rounds, milliseconds } = await turn();
     const speed = rounds / milliseconds;
     idle = speed > best * progress ? 0 : idle + 1;
     best = Math.max(best, speed);
   }
+}
+
+async function warm(runner: Runner, { warmUp, longestWarmUp, turn }: Effort): Promise<void> {
+  if (runner.needsNoWarmUp) return;
+  const end = performance.now() + longestWarmUp;
+  await runner.run(warmUp);
+  await untilIdle(() => runner.run(turn), end);
 }
 
 type Method = (program: Program, image: Uint8Array, sides: readonly [string, Side][], effort: Effort, turns: Record<string, Turn[]>) => Promise<number>;
@@ -110,16 +113,36 @@ const keepRunning: Method = async (program, image, sides, effort, turns) => {
   return instructions;
 };
 
-/** For what is new only once: every turn is the first round of a new runner. One turn before them warms the host's own compilers. */
+/** The first round of a new runner. */
+async function firstRound(side: Side, image: Uint8Array): Promise<{ turn: Turn; runner: Runner }> {
+  const runner = await side(image);
+  return { turn: await runner.run(0), runner };
+}
+
+/** New runners warm the host's own compilers, who have the same code in all of them. */
+async function warmAnew(side: Side, image: Uint8Array, { warmUp, longestWarmUp }: Effort): Promise<void> {
+  const start = performance.now();
+  let done = false;
+  const round = async (): Promise<Turn> => {
+    const { turn, runner } = await firstRound(side, image);
+    await runner.stop?.();
+    done = runner.needsNoWarmUp ?? false;
+    return turn;
+  };
+  do await round(); while (!done && performance.now() < start + warmUp);
+  if (!done) await untilIdle(round, start + longestWarmUp);
+}
+
+/** For what is new only once: every turn is the first round of a new runner. */
 const startAnew: Method = async (program, image, sides, effort, turns) => {
+  for (const [, side] of sides) await warmAnew(side, image, effort);
   let instructions = 0;
-  for (let turn = -1; turn < effort.turns; turn++) {
+  for (let turn = 0; turn < effort.turns; turn++) {
     const runners = new Map<string, Runner>();
     for (const [name, side] of sides) {
-      const runner = await side(image);
-      runners.set(name, runner);
-      const { rounds, milliseconds } = await runner.run(0);
-      if (turn >= 0) turns[name]!.push({ rounds, milliseconds });
+      const round = await firstRound(side, image);
+      runners.set(name, round.runner);
+      turns[name]!.push(round.turn);
     }
     instructions = compare(program, runners);
     for (const runner of runners.values()) await runner.stop?.();
