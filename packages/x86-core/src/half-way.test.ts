@@ -51,6 +51,10 @@ const plays: readonly Play[] = [
   { name: 'movntq m64', bytes: [0x0f, 0xe7, 0x03], register: ebx, good: data, bad: above - 4 },
   { name: 'push ds', bytes: [0x1e], register: ebp, good: data + 0x800, bad: above },
   { name: 'push ds across', bytes: [0x1e], register: ebp, good: data + 0x800, bad: above + 2 },
+  // lea edi, [esi - 4 pages]: another page that is there, or is not
+  { name: 'repe cmpsd', bytes: [0x8d, 0xbe, 0, 0xc0, 0xff, 0xff, 0xb9, 9, 0, 0, 0, 0xf3, 0xa7], register: esi, good: data, bad: above },
+  { name: 'repe cmpsd across', bytes: [0x8d, 0xbe, 0, 0xc0, 0xff, 0xff, 0xb9, 9, 0, 0, 0, 0xf3, 0xa7], register: esi, good: data, bad: above - 2 },
+  { name: 'cmpsd', bytes: [0x8d, 0xbe, 0, 0xc0, 0xff, 0xff, 0xa7], register: esi, good: data, bad: above },
   { name: 'repne scasd', bytes: [0x89, 0xf7, 0xb9, 9, 0, 0, 0, 0xf2, 0xaf], register: esi, good: data, bad: above - 8 },
 ];
 
@@ -96,6 +100,7 @@ describe.each(['intel', 'amd'] as const)('results of %s', (maker) => {
     expect(ends('movq m64')).toMatchObject({ vector: 14, top: intel ? 0 : 3, tags: 0 });
     expect(ends('push ds')).toMatchObject({ vector: ExitReason.halt, written: intel ? ['ffc:8', 'ffd:0'] : ['ffc:8', 'ffd:0', 'ffe:0', 'fff:0'] });
     expect(ends('push ds across')).toMatchObject({ vector: intel ? ExitReason.halt : 14 });
+    for (const name of ['repe cmpsd', 'repe cmpsd across', 'cmpsd']) expect(ends(name)).toMatchObject({ vector: 14, cr2: intel ? above - 0x4000 : above });
     expect(ends('repne scasd')).toMatchObject({ vector: 14, eflags: intel ? 0x8d7 : 0x17 });
   });
 });

@@ -2,7 +2,7 @@
  * Writes the tables: asks the real processor about some random cases of every group, strips from each what does not
  * matter, and keeps one line per case.
  *
- *   record DIRECTORY [--seed N]
+ *   record DIRECTORY [--seed N] [--file NAME]
  *
  * An AMD writes the tables as they are. An Intel finds them in the directory, and writes to DIRECTORY/intel the lines of
  * them that it answers otherwise, and some more cases about which ours knows that the two differ.
@@ -118,17 +118,22 @@ function recordOtherwise(ask: Ask, name: string, lines: readonly string[]): stri
   return linesOf(name, before, after).filter((_, i) => differences(told[i]!.after, after.at(i)).length > 0 && !withinOneUnit(told[i]!.after, after.at(i)));
 }
 
+function option(name: string, otherwise: string): string {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? otherwise : (process.argv[at + 1] ?? otherwise);
+}
+
 const directory = process.argv[2];
-if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N]');
-const seedAt = process.argv.indexOf('--seed');
-const seed = seedAt < 0 ? 1 : Number(process.argv[seedAt + 1]);
+if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N] [--file NAME]');
+const seed = Number(option('seed', '1'));
+const only = option('file', '');
 const oracle = new Oracle();
 const ask: Ask = (batch) => oracle.run(batch);
 const second = underneath(oracle).undefinedResults === 'intel';
 const makers = [new Subject(undefined, 'intel'), new Subject(undefined, 'amd')] as const;
 const target = second ? join(directory, 'intel') : directory;
 mkdirSync(target, { recursive: true });
-for (const [name, groups] of Object.entries(files)) {
+for (const [name, groups] of Object.entries(files).filter(([file]) => only === '' || file === only)) {
   const first = second ? parseTable(readFileSync(join(directory, `${name}.txt`), 'utf8')) : new Map<string, string[]>();
   const table = new Map(groups.map((group) => {
     if (!second) return [group.name, recordCases(ask, group.name, choose(ask, group, seed))] as const;

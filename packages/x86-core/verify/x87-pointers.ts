@@ -7,7 +7,7 @@
  * processor, what that one would not have stored is taken out of our answer, and nothing else.
  */
 import { Case, type CaseView, Place, stopVector } from './case.js';
-import { environmentAt, pointersGroup } from './x87-state-cases.js';
+import { environmentAt, pointersGroups } from './x87-state-cases.js';
 
 /** What is remembered of instructions that raise no unmasked exception, and whether selectors are. */
 export interface Remembered {
@@ -30,7 +30,7 @@ const summary = 1 << 7;
 
 /** Our answer to a case of a group, as a processor that remembers no more than this would have stored it. */
 export function asRemembered({ operand, opcode, selectors }: Remembered, group: string, ours: CaseView): CaseView {
-  if (group !== pointersGroup || ours.word(Case.vector) !== stopVector) return ours;
+  if (!pointersGroups.some((name) => name === group) || ours.word(Case.vector) !== stopVector) return ours;
   const stored = ours.copy();
   const forget = (field: number): void => stored.view.setUint16(at + field, 0, true);
   if (!selectors) for (const field of [Environment.code, Environment.data]) forget(field);

@@ -31,13 +31,14 @@ function narrow(name: string, opcode: number, middle: number, size: number): Gro
 
 /** Where the cases of `pointers` store the x87's environment. */
 export const environmentAt = Place.window + 0x80;
-export const pointersGroup = 'pointers';
+/** Groups that do so: masked exceptions alone, and others. */
+export const pointersGroups = ['pointers', 'pointers of exceptions'] as const;
 
 /** An instruction with or without an operand, then FNSTENV to see what it left in the pointers. */
-const pointers: Group = {
-  name: pointersGroup,
+const pointers = pointersGroups.map((name, unmasked): Group => ({
+  name,
   make: (random, c) => {
-    start(random, c, random.oneIn(3));
+    start(random, c, unmasked === 1);
     const operand = Place.window + random.below(100);
     const first = random.pick([
       [0xd8, 0x05, ...word(operand)], [0xdd, 0x05, ...word(operand)], [0xdd, 0x1d, ...word(operand)], [0xdf, 0x05, ...word(operand)],
@@ -46,7 +47,7 @@ const pointers: Group = {
     ]);
     c.setCode([...first, 0xd9, 0x35, ...word(environmentAt)]);
   },
-};
+}));
 
 const imageAt = Place.window - Place.windowBytes;
 
@@ -105,5 +106,5 @@ const alignment: Group = {
 /** All of them. */
 export const x87StateGroups: readonly Group[] = [
   narrow('fldenv', 0xd9, 4, 14), narrow('fnstenv', 0xd9, 6, 14), narrow('frstor', 0xdd, 4, 94), narrow('fnsave', 0xdd, 6, 94),
-  pointers, fxsave, fxrstor, alignment,
+  ...pointers, fxsave, fxrstor, alignment,
 ];
