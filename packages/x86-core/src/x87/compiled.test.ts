@@ -168,6 +168,7 @@ describe.each(engines)('doubles on the %s', (engine) => {
       `fldl ${double}fldl ${other}fxch\nfst %st(1)\nfmulp\n${keep}`,
       `fldl ${double}fldl ${other}fucomi %st(1)\nfcmovb %st(1), %st\nfmull ${double}fstp %st(1)\n${keep}`,
       `fldl ${double}fldl ${other}fld1\nfldz\nfldl ${double}fldl ${other}mov (%ecx), %eax\nmov (%edi), %eax\n${keep.repeat(6)}`,
+      `fldl ${double}test $1, %ecx\njz either\nfstp %st(0)\nfldl ${other}either: fmull ${other}${keep}`,
       `flds ${double}fmuls 4${other}fildl ${double}fmul %st(1), %st\nfsts (%edi)\nfaddp\n${keep}`,
     ].join(''), engine, tableOf(cases, writeDouble));
     if (engine === 'jit') expect(cpu.statistics.instructions.regions).toBeGreaterThan(cpu.retired / 4);
