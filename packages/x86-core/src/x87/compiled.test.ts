@@ -100,10 +100,10 @@ const keep = `fnstsw 10(%edi)\nfstpt (%edi)\nadd $${slot}, %edi\n`;
 
 const engines = ['interpreter', 'jit'] as const;
 
-function check(body: string, engine: EngineName, bytes: Uint8Array, control = usualControl): Machine {
+function check(body: string, engine: EngineName, bytes: Uint8Array, control = usualControl, routines = ''): Machine {
   const cases = bytes.length / (2 * slot);
   const instructions = 2 * cases * (body.trim().split('\n').length + 3);
-  return compare(loopOver(body, cases), engine, instructions, ({ physical }) => {
+  return compare(`${loopOver(body, cases)}\n${routines}`, engine, instructions, ({ physical }) => {
     physical.write(tableAt, bytes);
     physical.write16(controlAt, control);
   }, `control word ${control.toString(16)}`);
@@ -173,6 +173,12 @@ describe.each(engines)('doubles on the %s', (engine) => {
     ].join(''), engine, tableOf(cases, writeDouble));
     if (engine === 'jit') expect(cpu.statistics.instructions.regions).toBeGreaterThan(cpu.retired / 4);
   });
+});
+
+it.each(engines)('the stack is where it was after calls, on the %s', (engine) => {
+  const long = `long: ${'add $3, %eax\nrol $3, %eax\n'.repeat(60)}fld1\nfmulp\nret\n`;
+  const body = `fldl (%esi)\ncall long\nfmull 16(%esi)\n${keep}`;
+  check(body, engine, tableOf(doubleCases().slice(0, 800), writeDouble), usualControl, long);
 });
 
 // ── sums, and products of longer numbers ────────────────────────────────────────────────────────────────────────────
