@@ -22,6 +22,8 @@ export const embedKernel = {
       for (const byte of assembleKernel().elf) binary += String.fromCharCode(byte);
       const contents = `const text = ${JSON.stringify(btoa(binary))};
 export function kernelImage() {
+  // browsers have no Buffer; where there is one, it is quicker at start-up
+  if (globalThis.Buffer !== undefined) return new Uint8Array(globalThis.Buffer.from(text, 'base64'));
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
