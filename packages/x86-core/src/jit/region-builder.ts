@@ -13,37 +13,24 @@ import { repeatRegisters } from '../operations/strings.js';
 import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '../state.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
-import type { OperatorName } from '../wasm/operators.js';
 import { Exception, Status } from '../x87/environment.js';
 import { type Assumptions, differs, noteObservation } from './assumptions.js';
 import { FpuPointers } from './fpu-pointers.js';
 import { FpuRegisters, type KnownDoubles } from './fpu-registers.js';
+import { type Flags, RegionArithmetic } from './region-arithmetic.js';
 import { registersIn } from './registers.js';
+import { budgetIndex, FlagIndex, type FlagName, flagNames, localOf, localWords, registerCount, StateLocals } from './state-locals.js';
 import { type Known, Windows } from './windows.js';
 
 const pageMask = 0xfff;
 const pageSize = 0x1000;
 const plainMask = Access.present | Access.notSystem | Access.code | Access.expandDown;
 const plain = Access.present | Access.notSystem;
-const registerCount = 8;
 const userLevel = 3;
 /** Windows that could not be used before somebody looks at how often that happens; a power of two. */
 export const missesPerLook = 1024;
 
-/** The state that a region keeps in locals: general registers, lazy flags, the budget, words of the x87's. */
-const mirrored: readonly number[] = [
-  ...Array.from({ length: registerCount }, (_, i) => State.gpr + 4 * i),
-  State.flagZero, State.flagSign, State.flagAddend, State.flagSum, State.budget,
-  State.fpuStatus, State.fpuTop, State.fpuTags,
-];
-const mirrorOf = new Map(mirrored.map((address, i) => [address, i]));
-type FlagName = keyof typeof FlagIndex;
-const FlagIndex = { zero: 8, sign: 9, addend: 10, sum: 11 } as const;
-const flagNames = new Map<number, FlagName>([
-  [State.flagZero, 'zero'], [State.flagSign, 'sign'], [State.flagAddend, 'addend'], [State.flagSum, 'sum'],
-]);
-const budgetIndex = 12;
-const statusIndex = mirrorOf.get(State.fpuStatus)!;
+const statusIndex = localOf.get(State.fpuStatus)!;
 const c1Shift = 31 - Math.clz32(Status.c1);
 const segmentRegisters = 6;
 
@@ -88,18 +75,14 @@ export interface Knowledge {
 }
 
 /** PrivilegedBuilder<Value> for the instructions of one region, one after the other. */
-export class RegionBuilder implements PrivilegedBuilder<Value> {
+export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder<Value> {
   size = 4;
   readonly addressSize = 4;
   readonly undefinedResults: UndefinedResults;
-  readonly #f: OperationBuilder;
   readonly #context: RegionContext;
   readonly #pageBase: Value;
   readonly #depth: Value;
-  readonly #mirrors: Variable[];
-  readonly #xmm: Variable[];
-  readonly #xmmUsed = new Set<number>();
-  readonly #xmmWritten = new Set<number>();
+  readonly #locals: StateLocals;
   /** The x87's registers, if they are not in memory. */
   readonly #fpu: FpuRegisters | undefined;
   readonly #pointers: FpuPointers;
@@ -119,8 +102,6 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   /** Assumptions that do not hold throughout the region: it must be written without them. */
   readonly conflicts = new Set<number>();
   readonly #registers: RegisterFile;
-  readonly #read = new Set<number>();
-  readonly #written = new Set<number>();
   readonly #windows = new Windows(registerCount, [Register.esp, Register.ebp]);
   /** Return an EIP, and a known place: see packExit(). */
   #leaveDynamic: (eip: Value) => void = () => undefined;
@@ -135,7 +116,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   #longest = 0;
   #host: Value | undefined;
   #offset: Value | undefined;
-  #flags: { [name in FlagName]?: Value } = {};
+  #flags: Flags = {};
   /** Set by the instruction that ends a block. */
   terminator: Terminator | undefined;
   /** That instruction is a return. */
@@ -143,13 +124,12 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** @param pageBase the linear address of the region's page @param depth how deep regions may still call each other */
   constructor(f: OperationBuilder, pageBase: Value, depth: Value, context: RegionContext) {
-    this.#f = f;
+    super(f);
     this.#pageBase = pageBase;
     this.#depth = depth;
     this.#context = context;
     this.undefinedResults = context.undefinedResults;
-    this.#mirrors = mirrored.map(() => f.lasting('i32'));
-    this.#xmm = Array.from({ length: registerCount }, () => f.lasting('v128'));
+    this.#locals = new StateLocals(f);
     this.#pointers = new FpuPointers(f, pageBase, SegmentRegister.cs);
     const { assumptions } = context;
     const [top, tags] = [assumptions.get(State.fpuTop), assumptions.get(State.fpuTags)];
@@ -165,15 +145,8 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
         get: () => this.#useC1().get(),
         set: (value) => this.#useC1().set(value),
       },
-      getXmm: (i) => {
-        this.#xmmUsed.add(i);
-        return this.#xmm[i]!.get();
-      },
-      setXmm: (i, value) => {
-        this.#xmmUsed.add(i);
-        this.#xmmWritten.add(i);
-        this.#xmm[i]!.set(value);
-      },
+      getXmm: (i) => this.#locals.getXmm(i),
+      setXmm: (i, value) => this.#locals.setXmm(i, value),
       getWord: (address) => this.#word(address),
       setWord: (address, value) => this.#setWord(address, value),
     });
@@ -187,7 +160,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
    * @param needed instructions that must be in the budget for the region to begin at all
    */
   frame(tailCalls: boolean, needed: number, body: () => void): void {
-    const f = this.#f;
+    const { f } = this;
     f.when(f.do('i32.lt_s', this.#state(State.budget), f.i32(needed)), () => f.leave(f.parameter(0)));
     f.later(() => f.when(differs(f, this.#context.assumptions, this.#assumed, this.#nothingPending), () => {
       noteObservation(f, this.#context.place);
@@ -215,17 +188,13 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   #giveBack(count: Value): void {
-    const budget = this.#mirrors[budgetIndex]!;
-    budget.set(this.#f.do('i32.add', budget.get(), count));
+    this.#locals.set(budgetIndex, this.f.do('i32.add', this.#locals.bare(budgetIndex), count));
   }
 
   /** The state from its page into locals, as far as the region has to do with it. */
   #enterState(): void {
-    const f = this.#f;
-    mirrored.forEach((address, i) => f.ifNeeded(() => this.#read.has(i) || this.#written.has(i), () => {
-      this.#mirrors[i]!.set(f.load('i32.load', f.i32(0), address));
-    }));
-    this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmUsed.has(i), () => variable.set(f.load('v128.load', f.i32(0), State.xmm + 16 * i))));
+    const { f } = this;
+    this.#locals.enter();
     this.#fpu?.enter();
     const c1 = this.#c1;
     if (c1) f.ifNeeded(() => this.#c1Used, () => {
@@ -236,17 +205,14 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** And back, as far as the region changes it. */
   #leaveState(): void {
-    const f = this.#f;
-    mirrored.forEach((address, i) => f.ifNeeded(() => this.#written.has(i), () => {
-      f.store('i32.store', f.i32(0), this.#mirrors[i]!.get(), address);
-    }));
+    const { f } = this;
+    this.#locals.leave();
     const c1 = this.#c1;
     if (c1) f.ifNeeded(() => this.#c1Used, () => {
-      const rest = f.do('i32.and', this.#mirrors[statusIndex]!.get(), f.i32(~Status.c1));
+      const rest = f.do('i32.and', this.#locals.bare(statusIndex), f.i32(~Status.c1));
       f.store('i32.store', f.i32(0), f.do('i32.or', rest, f.do('i32.shl', c1.get(), f.i32(c1Shift))), State.fpuStatus);
     });
     this.#pointers.leave();
-    this.#xmm.forEach((variable, i) => f.ifNeeded(() => this.#xmmWritten.has(i), () => f.store('v128.store', f.i32(0), variable.get(), State.xmm + 16 * i)));
     this.#fpu?.leave();
   }
 
@@ -255,7 +221,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
    * offset `site`, so do we: all state is in its page, and whoever called us goes on from there.
    */
   callRegion(eip: Value, place: Value, site: number): void {
-    const f = this.#f;
+    const { f } = this;
     this.#callsRegions = true;
     f.when(f.do('i32.eqz', this.#depth), () => this.leaveAt(eip));
     this.#leaveFpuStack();
@@ -269,7 +235,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** The region that was called may have left the x87's stack elsewhere. */
   #checkFpuStack(site: number): void {
-    const f = this.#f;
+    const { f } = this;
     const stack = this.#fpuStack;
     if (!stack) return;
     f.ifNeeded(() => this.#assumed.has(State.fpuTop), () => {
@@ -284,29 +250,27 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     this.#goOn(eip, place);
   }
 
-  #getMirror(index: number): Value {
-    this.#read.add(index);
-    const value = this.#mirrors[index]!.get();
+  #getLocal(index: number): Value {
+    const value = this.#locals.get(index);
     if (index < registerCount) this.#windows.got(index, value);
     return value;
   }
 
-  #setMirror(index: number, value: Value): void {
-    this.#written.add(index);
-    this.#mirrors[index]!.set(value);
+  #setLocal(index: number, value: Value): void {
+    this.#locals.set(index, value);
     if (index < registerCount) this.#windows.put(index, value);
   }
 
   /** How far an EIP is from the start of the entry's page. */
-  offsetOf(eip: Value): Value { return this.#f.do('i32.sub', eip, this.#pageBase); }
+  offsetOf(eip: Value): Value { return this.f.do('i32.sub', eip, this.#pageBase); }
 
-  eipOf(offset: number): Value { return this.#f.do('i32.add', this.#pageBase, this.#f.i32(offset)); }
+  eipOf(offset: number): Value { return this.f.do('i32.add', this.#pageBase, this.f.i32(offset)); }
 
   /** Leave for a known place in the page (or beside it). */
   leaveTo(offset: number): void {
     if (Math.abs(offset) >= 1 << (restShift - 1)) return this.leaveAt(this.eipOf(offset));
     this.#leaveFpuStack();
-    this.#leaveKnown(this.#f.i32(packExit(offset, 0)));
+    this.#leaveKnown(this.f.i32(packExit(offset, 0)));
   }
   leaveAt(eip: Value): void {
     this.#leaveFpuStack();
@@ -315,7 +279,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** On the way out: the x87's stack is known, and not kept anywhere. */
   #leaveFpuStack(): void {
-    const f = this.#f;
+    const { f } = this;
     const [stack, first] = [this.#fpuStack, this.#firstFpuStack];
     if (!stack || !first) return;
     const isFirst = stack.top === first.top && stack.tags === first.tags;
@@ -327,8 +291,8 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** Leave before an offset unless so many instructions are left in the budget. */
   needBudget(offset: number, count: number): void {
-    const f = this.#f;
-    f.when(f.do('i32.lt_s', this.#getMirror(budgetIndex), f.i32(count)), () => {
+    const { f } = this;
+    f.when(f.do('i32.lt_s', this.#getLocal(budgetIndex), f.i32(count)), () => {
       this.#leaveFpuStack();
       this.#leaveKnown(f.i32(packExit(offset, 0)));
     });
@@ -336,7 +300,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** Take a block's instructions out of the budget. */
   charge(count: number): void {
-    this.#setMirror(budgetIndex, this.#f.do('i32.sub', this.#getMirror(budgetIndex), this.#f.i32(count)));
+    this.#setLocal(budgetIndex, this.f.do('i32.sub', this.#getLocal(budgetIndex), this.f.i32(count)));
   }
 
   /** A block is about to be reached. @returns false when the x87's stack is not where it was when it was reached in another way */
@@ -395,13 +359,17 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   /** Leave before this instruction, with its part of the block given back. */
-  #leaveBefore(condition: Value): void {
-    this.#leaveWhen(condition, () => this.#leaveKnown(this.#f.i32(packExit(this.#at, this.#rest))));
+  protected leaveBefore(condition: Value): void {
+    this.#leaveWhen(condition, () => this.#leaveKnown(this.f.i32(packExit(this.#at, this.#rest))));
   }
+
+  protected noteSum(sum: Value, a: Value, constant: number): void { this.#windows.add(sum, a, constant); }
+
+  protected get lastFlags(): Flags { return this.#flags; }
 
   /** A way out from the midst of a block, under a condition. */
   #leaveWhen(condition: Value, leave: () => void): void {
-    this.#f.when(condition, () => {
+    this.f.when(condition, () => {
       this.#fpu?.settleAside();
       this.#leaveFpuStack();
       leave();
@@ -415,10 +383,10 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     const stack = this.#fpuStack;
     if (stack && (address === State.fpuTop || address === State.fpuTags)) {
       this.#useFpuStack();
-      return this.#f.i32(address === State.fpuTop ? stack.top : stack.tags);
+      return this.f.i32(address === State.fpuTop ? stack.top : stack.tags);
     }
-    const index = mirrorOf.get(address);
-    if (index !== undefined) return this.#getMirror(index);
+    const index = localOf.get(address);
+    if (index !== undefined) return this.#getLocal(index);
     return this.#assumedWord(address);
   }
 
@@ -426,7 +394,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     const value = this.#context.assumptions.get(address);
     if (value === undefined) return undefined;
     this.#assumed.add(address);
-    return this.#f.i32(value);
+    return this.f.i32(value);
   }
 
   #useFpuStack(): void {
@@ -444,12 +412,12 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
       this.#moveFpuStack(address, value);
       return true;
     }
-    const index = mirrorOf.get(address);
+    const index = localOf.get(address);
     if (index === undefined) {
       if (this.#context.assumptions.has(address)) this.conflicts.add(address);
       return false;
     }
-    this.#setMirror(index, value);
+    this.#setLocal(index, value);
     return true;
   }
 
@@ -464,18 +432,18 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   // ── operations of coprocessors ──────────────────────────────────────────────────────────────────────────────────
 
   #call({ operation, register, operand }: Call): void {
-    const f = this.#f;
+    const { f } = this;
     const { guard, pointers } = operation;
     const insn = this.#insn;
     const units = guard & (Guard.x87 | Guard.xmm);
-    if (units !== 0) this.#leaveBefore(f.do('i32.and', this.#assumedWord(State.unavailable) ?? this.#state(State.unavailable), f.i32(units)));
+    if (units !== 0) this.leaveBefore(f.do('i32.and', this.#assumedWord(State.unavailable) ?? this.#state(State.unavailable), f.i32(units)));
     if ((guard & Guard.pending) !== 0) this.#needNothingPending();
     if (insn.memory) {
       const linear = this.#linear(this.#offset!, operation.bytes, operation.write);
-      if (guard & Guard.aligned) this.#leaveBefore(f.do('i32.and', linear, f.i32(15)));
+      if (guard & Guard.aligned) this.leaveBefore(f.do('i32.and', linear, f.i32(15)));
       this.#host = this.#translate(linear, operation.bytes, operation.write);
     }
-    f.inline(operation, f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate), this.#registers, (condition) => this.#leaveBefore(condition));
+    f.inline(operation, f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate), this.#registers, (condition) => this.leaveBefore(condition));
     if (pointers) this.#notePointers();
   }
 
@@ -484,14 +452,14 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
    * left too little of the budget for the longest way on from this block, the region is left.
    */
   #repeat({ index, flags }: Operation): void {
-    const f = this.#f;
+    const { f } = this;
     const passed = [...repeatRegisters, ...(flags ? Object.values(FlagIndex) : []), budgetIndex];
-    for (const i of passed) f.store('i32.store', f.i32(0), this.#getMirror(i), mirrored[i]!);
+    for (const i of passed) f.store('i32.store', f.i32(0), this.#getLocal(i), localWords[i]!);
     const status = f.callIndirect(f.i32(index), f.i32(0), f.i32(0), f.i32(0));
-    for (const i of passed) this.#setMirror(i, this.#state(mirrored[i]!));
+    for (const i of passed) this.#setLocal(i, this.#state(localWords[i]!));
     if (flags) this.#flags = {};
-    this.#leaveBefore(status);
-    const poor = f.do('i32.lt_s', this.#getMirror(budgetIndex), f.i32(this.#longest));
+    this.leaveBefore(status);
+    const poor = f.do('i32.lt_s', this.#getLocal(budgetIndex), f.i32(this.#longest));
     this.#leaveWhen(poor, () => this.#leaveKnown(f.i32(packExit(this.#at + this.#insn.length, this.#rest - 1))));
   }
 
@@ -503,21 +471,21 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** Nothing in a region makes an error pending: to look at its beginning is enough. */
   #needNothingPending(): void {
-    const f = this.#f;
+    const { f } = this;
     if (this.#context.assumptions.size > 0) this.#nothingPending = true;
-    else this.#leaveBefore(f.do('i32.and', this.#word(State.fpuStatus)!, f.i32(Guard.pending)));
+    else this.leaveBefore(f.do('i32.and', this.#word(State.fpuStatus)!, f.i32(Guard.pending)));
   }
 
   #useC1(): Variable {
     this.#assumed.add(State.fpuStatus);
-    this.#read.add(statusIndex);
+    this.#locals.use(statusIndex);
     this.#c1Used = true;
     return this.#c1!;
   }
 
   // ── operands ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #state(address: number): Value { return this.#f.load('i32.load', this.#f.i32(0), address); }
+  #state(address: number): Value { return this.f.load('i32.load', this.f.i32(0), address); }
 
   #prepare(): void {
     const insn = this.#insn;
@@ -535,11 +503,11 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   #effectiveOffset(): Value {
-    const f = this.#f;
+    const { f } = this;
     const { base, index, scale, displacement } = this.#insn;
-    let offset: Value | undefined = base < 0 ? undefined : this.#getMirror(base);
+    let offset: Value | undefined = base < 0 ? undefined : this.#getLocal(base);
     if (index < 0) return offset === undefined ? f.i32(displacement) : displacement === 0 ? offset : this.add(offset, f.i32(displacement));
-    const scaled = scale === 0 ? this.#getMirror(index) : f.do('i32.shl', this.#getMirror(index), f.i32(scale));
+    const scaled = scale === 0 ? this.#getLocal(index) : f.do('i32.shl', this.#getLocal(index), f.i32(scale));
     offset = offset ? f.do('i32.add', offset, scaled) : scaled;
     if (displacement !== 0) offset = f.do('i32.add', offset, f.i32(displacement));
     this.#windows.index(offset, base, index, scale, displacement);
@@ -550,31 +518,31 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   #linear(offset: Value, size: number, write: boolean): Value {
     const { segment } = this.#insn;
     if (this.#context.isFlat(segment)) return offset;
-    const f = this.#f;
+    const { f } = this;
     const field = (at: number): Value => this.#state(State.segments + segment * SegmentField.size + at);
     const needed = write ? Access.writable : 0;
-    this.#leaveBefore(f.do('i32.ne', f.do('i32.and', field(SegmentField.access), f.i32(plainMask | needed)), f.i32(plain | needed)));
+    this.leaveBefore(f.do('i32.ne', f.do('i32.and', field(SegmentField.access), f.i32(plainMask | needed)), f.i32(plain | needed)));
     const limit = field(SegmentField.limit);
-    this.#leaveBefore(f.do('i32.lt_u', limit, offset));
-    if (size > 1) this.#leaveBefore(f.do('i32.lt_u', f.do('i32.sub', limit, offset), f.i32(size - 1)));
+    this.leaveBefore(f.do('i32.lt_u', limit, offset));
+    if (size > 1) this.leaveBefore(f.do('i32.lt_u', f.do('i32.sub', limit, offset), f.i32(size - 1)));
     return f.do('i32.add', field(SegmentField.base), offset);
   }
 
   /** Address in the WebAssembly memory of `size` bytes at a linear address; or out of the region. */
   #translate(linear: Value, size: number, write: boolean): Value {
-    const f = this.#f;
+    const { f } = this;
     const known = this.#context.windows ? this.#windows.find(linear, size, write) : undefined;
     if (known) return f.do('i32.xor', known.entry.get(), linear);
     const opened = this.#context.windows ? this.#windows.open(f, linear, size, write) : undefined;
     if (!opened) {
       const entry = this.#entryOf(linear, write);
-      this.#leaveBefore(this.#isOdd(entry, linear, size));
+      this.leaveBefore(this.#isOdd(entry, linear, size));
       return f.do('i32.xor', entry, linear);
     }
     const { window, offset } = opened;
     f.ifNeeded(() => window.accesses === 1, () => {
       window.entry.set(this.#entryOf(linear, write));
-      this.#leaveBefore(this.#isOdd(window.entry.get(), linear, size));
+      this.leaveBefore(this.#isOdd(window.entry.get(), linear, size));
     });
     const look = (writes: boolean): void => f.ifNeeded(() => window.accesses > 1 && window.write === writes, () => {
       const first = this.#entryOf(f.do('i32.add', linear, f.i32Later(() => window.low - offset)), writes);
@@ -588,7 +556,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   #entryOf(linear: Value, write: boolean): Value {
-    const f = this.#f;
+    const { f } = this;
     const { user } = this.#context;
     const table = write ? (user ? Layout.tlbWriteUser : Layout.tlbWriteSupervisor) : (user ? Layout.tlbReadUser : Layout.tlbReadSupervisor);
     return f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', linear, f.i32(12)), f.i32(2)), table);
@@ -596,14 +564,14 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   /** Is an entry of the translation tables of no use for an access? */
   #isOdd(entry: Value, linear: Value, size: number): Value {
-    const f = this.#f;
+    const { f } = this;
     if (size === 1) return f.do('i32.and', entry, f.i32(pageMask));
     return f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size));
   }
 
   /** Leave before this instruction, and count it: when it happens often, the region is better off without windows. */
   #missWindow(condition: Value): void {
-    const f = this.#f;
+    const { f } = this;
     this.#leaveWhen(condition, () => {
       const { place } = this.#context;
       const misses = f.do('i32.add', f.load('i32.load', f.i32(0), Layout.windowMisses + 4 * place), f.i32(1));
@@ -614,11 +582,11 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   #load(host: Value, size: number): Value {
-    return this.#f.load(size === 4 ? 'i32.load' : size === 2 ? 'i32.load16_u' : 'i32.load8_u', host);
+    return this.f.load(size === 4 ? 'i32.load' : size === 2 ? 'i32.load16_u' : 'i32.load8_u', host);
   }
 
   #store(host: Value, size: number, value: Value): void {
-    this.#f.store(size === 4 ? 'i32.store' : size === 2 ? 'i32.store16' : 'i32.store8', host, value);
+    this.f.store(size === 4 ? 'i32.store' : size === 2 ? 'i32.store16' : 'i32.store8', host, value);
   }
 
   get(slot: number): Value {
@@ -626,7 +594,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     switch (insn.kind[slot]) {
       case SlotKind.register: return this.gpr(insn.register[slot]!, insn.slotSize[slot]!);
       case SlotKind.memory: return this.#load(this.#host!, insn.slotSize[slot]!);
-      default: return this.#f.i32(insn.immediate);
+      default: return this.f.i32(insn.immediate);
     }
   }
 
@@ -648,21 +616,21 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   gpr(register: number, size: number): Value {
-    const f = this.#f;
-    if (size === 4) return this.#getMirror(register);
-    if (size === 2) return f.do('i32.and', this.#getMirror(register), f.i32(0xffff));
-    const whole = this.#getMirror(register & 3);
+    const { f } = this;
+    if (size === 4) return this.#getLocal(register);
+    if (size === 2) return f.do('i32.and', this.#getLocal(register), f.i32(0xffff));
+    const whole = this.#getLocal(register & 3);
     return f.do('i32.and', register < 4 ? whole : f.do('i32.shr_u', whole, f.i32(8)), f.i32(0xff));
   }
 
   setGpr(register: number, size: number, value: Value): void {
-    const f = this.#f;
-    if (size === 4) return this.#setMirror(register, value);
+    const { f } = this;
+    if (size === 4) return this.#setLocal(register, value);
     const number = size === 1 ? register & 3 : register;
     const shift = size === 1 && register >= 4 ? 8 : 0;
     const mask = size === 2 ? 0xffff : 0xff;
     const part = f.do('i32.shl', f.do('i32.and', value, f.i32(mask)), f.i32(shift));
-    this.#setMirror(number, f.do('i32.or', f.do('i32.and', this.#getMirror(number), f.i32(~(mask << shift))), part));
+    this.#setLocal(number, f.do('i32.or', f.do('i32.and', this.#getLocal(number), f.i32(~(mask << shift))), part));
   }
 
   // ── the stack; it is flat, or there is none of this in a region ─────────────────────────────────────────────────
@@ -689,12 +657,12 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   // ── shortcuts of rare instructions ──────────────────────────────────────────────────────────────────────────────
 
-  unusual(condition: Value): void { this.#leaveBefore(condition); }
+  unusual(condition: Value): void { this.leaveBefore(condition); }
 
   state(address: number): Value { return this.#state(address); }
 
   setState(address: number, value: Value): void {
-    const f = this.#f;
+    const { f } = this;
     f.store('i32.store', f.i32(0), value, address);
     const segment = (address - State.segments) / SegmentField.size;
     if (Number.isInteger(segment) && segment >= 0 && segment < segmentRegisters) this.#pointers.segmentLoaded(segment, value);
@@ -703,10 +671,10 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   stackBytes(linear: Value, size: number, write: boolean): Value { return this.#translate(linear, size, write); }
 
   systemBytes(linear: Value, size: number, write = false): Value {
-    const f = this.#f;
+    const { f } = this;
     const table = write ? Layout.tlbWriteSupervisor : Layout.tlbReadSupervisor;
     const entry = f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', linear, f.i32(12)), f.i32(2)), table);
-    this.#leaveBefore(f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size)));
+    this.leaveBefore(f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size)));
     return f.do('i32.xor', entry, linear);
   }
 
@@ -714,7 +682,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   store(bytes: Value, offset: number, size: number, value: Value): void { this.#store(this.add(bytes, this.imm(offset)), size, value); }
 
   setLevel(level: Value): void {
-    const f = this.#f;
+    const { f } = this;
     const user = f.do('i32.eq', level, f.i32(userLevel));
     const set = (address: number, userTable: number, supervisorTable: number): void =>
       f.store('i32.store', f.i32(0), f.select(user, f.i32(userTable), f.i32(supervisorTable)), address);
@@ -724,90 +692,9 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
     set(State.codeTable, Layout.codeUser, Layout.codeSupervisor);
   }
 
-  // ── arithmetic ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-  imm(value: number): Value { return this.#f.i32(value); }
-
-  #do(name: OperatorName, a: Value, b: Value): Value {
-    if (b.constant === 0 && neutralZero.has(name)) return a;
-    if (a.constant === 0 && neutralZeroLeft.has(name)) return b;
-    if (a.constant !== undefined && b.constant !== undefined) {
-      const fold = folds[name];
-      if (fold) return this.#f.i32(fold(a.constant, b.constant));
-    }
-    const result = this.#f.do(name, a, b);
-    if (b.constant !== undefined && name === 'i32.add') this.#windows.add(result, a, b.constant);
-    if (b.constant !== undefined && name === 'i32.sub') this.#windows.add(result, a, -b.constant);
-    return result;
-  }
-
-  add(a: Value, b: Value): Value { return this.#do('i32.add', a, b); }
-  sub(a: Value, b: Value): Value { return this.#do('i32.sub', a, b); }
-  mul(a: Value, b: Value): Value { return this.#do('i32.mul', a, b); }
-  and(a: Value, b: Value): Value { return this.#do('i32.and', a, b); }
-  or(a: Value, b: Value): Value { return this.#do('i32.or', a, b); }
-  xor(a: Value, b: Value): Value { return this.#do('i32.xor', a, b); }
-  shl(a: Value, count: Value): Value { return this.#do('i32.shl', a, count); }
-  shr(a: Value, count: Value): Value { return this.#do('i32.shr_u', a, count); }
-  sar(a: Value, count: Value): Value { return this.#do('i32.shr_s', a, count); }
-  rotl(a: Value, count: Value): Value { return this.#do('i32.rotl', a, count); }
-  clz(a: Value): Value { return this.#f.do('i32.clz', a); }
-  ctz(a: Value): Value { return this.#f.do('i32.ctz', a); }
-  popcount(a: Value): Value { return this.#f.do('i32.popcnt', a); }
-  signExtend8(a: Value): Value { return this.#f.do('i32.extend8_s', a); }
-  signExtend16(a: Value): Value { return this.#f.do('i32.extend16_s', a); }
-  eq(a: Value, b: Value): Value { return this.#do('i32.eq', a, b); }
-  ne(a: Value, b: Value): Value { return this.#do('i32.ne', a, b); }
-  lessUnsigned(a: Value, b: Value): Value { return this.#do('i32.lt_u', a, b); }
-  isZero(a: Value): Value {
-    return a.operator === 'i32.sub' ? this.#f.do('i32.eq', ...a.args) : this.#f.do('i32.eqz', a);
-  }
-
-  lessSigned(a: Value, b: Value): Value { return this.#signOfSubtraction(a, b) ?? this.#do('i32.lt_s', a, b); }
-
-  /** SF != OF right after a 32-bit subtraction is one signed comparison of its operands. */
-  #signOfSubtraction(a: Value, b: Value): Value | undefined {
-    const { zero, addend, sum } = this.#flags;
-    if (!zero || !addend || !sum || b.constant !== 0 || a.operator !== 'i32.xor') return undefined;
-    if (zero.operator !== 'i32.sub' || zero.args[0] !== sum || zero.args[1] !== addend || a.args[0] !== zero) return undefined;
-    return this.#f.do('i32.lt_s', sum, addend);
-  }
-
-  select(condition: Value, yes: Value, no: Value): Value { return this.#f.select(condition, yes, no); }
-
-  #mulHigh(a: Value, b: Value, extend: 'i64.extend_i32_s' | 'i64.extend_i32_u'): Value {
-    const f = this.#f;
-    return f.do('i32.wrap_i64', f.do('i64.shr_u', f.do('i64.mul', f.do(extend, a), f.do(extend, b)), f.i64(32)));
-  }
-  mulHighSigned(a: Value, b: Value): Value { return this.#mulHigh(a, b, 'i64.extend_i32_s'); }
-  mulHighUnsigned(a: Value, b: Value): Value { return this.#mulHigh(a, b, 'i64.extend_i32_u'); }
-
-  /** Divisions that would fault leave, and fault elsewhere. */
-  #divide(high: Value, low: Value, divisor: Value, signed: boolean): { quotient: Value; remainder: Value } {
-    const f = this.#f;
-    const dividend = f.do('i64.or', f.do('i64.shl', f.do('i64.extend_i32_u', high), f.i64(32)), f.do('i64.extend_i32_u', low));
-    const by = f.do(signed ? 'i64.extend_i32_s' : 'i64.extend_i32_u', divisor);
-    this.#leaveBefore(f.do('i32.eqz', divisor));
-    if (signed) {
-      // the one quotient that WebAssembly traps on, and its neighbours
-      this.#leaveBefore(f.do('i32.and', f.do('i32.eq', divisor, f.i32(-1)), f.do('i32.eq', high, f.i32(1 << 31))));
-    } else this.#leaveBefore(f.do('i32.ge_u', high, divisor));
-    const quotient = f.do(signed ? 'i64.div_s' : 'i64.div_u', dividend, by);
-    const narrow = f.do('i32.wrap_i64', quotient);
-    if (signed) this.#leaveBefore(f.do('i64.ne', f.do('i64.extend_i32_s', narrow), quotient));
-    const remainder = f.do('i32.wrap_i64', f.do('i64.sub', dividend, f.do('i64.mul', quotient, by)));
-    return { quotient: narrow, remainder };
-  }
-  divideUnsigned(high: Value, low: Value, divisor: Value): { quotient: Value; remainder: Value } {
-    return this.#divide(high, low, divisor, false);
-  }
-  divideSigned(high: Value, low: Value, divisor: Value): { quotient: Value; remainder: Value } {
-    return this.#divide(high, low, divisor, true);
-  }
-
   // ── flags ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #flag(name: FlagName): Value { return (this.#flags[name] ??= this.#getMirror(FlagIndex[name])); }
+  #flag(name: FlagName): Value { return (this.#flags[name] ??= this.#getLocal(FlagIndex[name])); }
   zeroWord(): Value { return this.#flag('zero'); }
   signWord(): Value { return this.#flag('sign'); }
   addend(): Value { return this.#flag('addend'); }
@@ -815,7 +702,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
 
   #setFlag(name: FlagName, value: Value): void {
     this.#flags[name] = value;
-    this.#setMirror(FlagIndex[name], value);
+    this.#setLocal(FlagIndex[name], value);
   }
 
   setFlags(zero: Value, sign: Value, addend: Value, sum: Value): void {
@@ -830,7 +717,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   eflags(): Value { return this.#state(State.eflags); }
-  setEflags(value: Value): void { this.#f.store('i32.store', this.#f.i32(0), value, State.eflags); }
+  setEflags(value: Value): void { this.f.store('i32.store', this.f.i32(0), value, State.eflags); }
 
   when(condition: Value, then: () => void, otherwise?: () => void): void {
     const flags = { ...this.#flags };
@@ -841,7 +728,7 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
       // what one part does to registers is not so in the other, and not known to be so afterwards
       this.#windows.meet(known);
     };
-    this.#f.when(condition, part(then), otherwise && part(otherwise));
+    this.f.when(condition, part(then), otherwise && part(otherwise));
     this.#flags = {};
   }
 
@@ -873,14 +760,6 @@ export class RegionBuilder implements PrivilegedBuilder<Value> {
   }
 
   raise(): void {
-    this.#leaveBefore(this.imm(1));
+    this.leaveBefore(this.imm(1));
   }
 }
-
-const neutralZero = new Set<OperatorName>(['i32.add', 'i32.sub', 'i32.or', 'i32.xor', 'i32.shl', 'i32.shr_u', 'i32.shr_s', 'i32.rotl']);
-const neutralZeroLeft = new Set<OperatorName>(['i32.add', 'i32.or', 'i32.xor']);
-const folds: { readonly [name in OperatorName]?: (a: number, b: number) => number } = {
-  'i32.add': (a, b) => a + b, 'i32.sub': (a, b) => a - b, 'i32.and': (a, b) => a & b, 'i32.or': (a, b) => a | b, 'i32.xor': (a, b) => a ^ b,
-  'i32.shl': (a, b) => a << b, 'i32.shr_u': (a, b) => a >>> b, 'i32.shr_s': (a, b) => a >> b,
-  'i32.eq': (a, b) => Number(a === b), 'i32.ne': (a, b) => Number(a !== b), 'i32.lt_u': (a, b) => Number(a >>> 0 < b >>> 0), 'i32.lt_s': (a, b) => Number(a < b),
-};
