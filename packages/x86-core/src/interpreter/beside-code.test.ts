@@ -15,8 +15,8 @@ function assemble(source: string): Uint8Array {
 }
 
 /** Run assembly until it halts, on a flat machine. The registers and the whole page of code are what it has done. */
-function run(engine: EngineName, source: string, routine = ''): { state: { page: Uint8Array; registers: number[] }; stepped: number } {
-  const machine = new Machine({ physicalBytes: 1 << 16, engine });
+function run(engine: EngineName, source: string, routine = ''): { state: { page: Uint8Array; registers: number[] }; stepped: number; inRegions: number } {
+  const machine = new Machine({ physicalBytes: 1 << 16, engine, jit: { hotAfter: 1 } });
   const { cpu, physical } = machine;
   physical.write(at, assemble(source));
   physical.write(at + routineAt, assemble(routine));
@@ -26,8 +26,9 @@ function run(engine: EngineName, source: string, routine = ''): { state: { page:
   cpu.cr4 = Cr4.osfxsr;
   cpu.eip = at;
   cpu.regs[Register.esp] = at + 0x800;
-  expect(cpu.run(1_000_000).reason).toBe(ExitReason.halt);
-  return { state: { page: physical.bytes.slice(at, at + 0x1000), registers: [...cpu.regs] }, stepped: cpu.statistics.instructions.reference };
+  expect(cpu.run(5_000_000).reason).toBe(ExitReason.halt);
+  const { reference, regions } = cpu.statistics.instructions;
+  return { state: { page: physical.bytes.slice(at, at + 0x1000), registers: [...cpu.regs] }, stepped: reference, inRegions: regions / cpu.retired };
 }
 
 const routineAt = 0x200;
@@ -40,7 +41,7 @@ const stores = `
   mov $${data(32)}, %edi; stosl; mov $${data(0)}, %esi; movsl; lock xaddl %ebx, ${data(40)}; movups ${data(0)}, %xmm0; movups %xmm0, ${data(48)}
   fildl ${data(0)}; fstl ${data(64)}; fstpl ${data(72)}(,%eax,8)
 `;
-const loop = (body: string): string => `fninit; xor %eax, %eax; mov $300, %ecx; mov $7, %ebx\nagain: ${body}\n dec %ecx; jnz again; hlt`;
+const loop = (body: string, count = 300): string => `fninit; xor %eax, %eax; mov $${count}, %ecx; mov $7, %ebx\nagain: ${body}\n dec %ecx; jnz again; hlt`;
 
 it.each(['interpreter', 'jit'] as const)('is written without a detour (%s)', (engine) => {
   const { state, stepped } = run(engine, loop(stores));
@@ -57,4 +58,17 @@ it.each(['interpreter', 'jit'] as const)('is told from the code (%s)', (engine) 
   const { state } = run(engine, source, routine);
   expect(state).toEqual(run('reference', source, routine).state);
   expect(state.registers[Register.ebp]).toBe((300 * 301) / 2);
+});
+
+it('is written by regions, which go when it is code after all', () => {
+  const many = 20_000;
+  const plain = run('jit', loop(stores, many));
+  expect(plain.state).toEqual(run('reference', loop(stores, many)).state);
+  expect(plain.inRegions).toBeGreaterThan(0.8);
+  // now and then the number in an instruction of the routine is changed as well
+  const source = loop(`${stores} mov $0x${(at + routineAt).toString(16)}, %edx; test $0xfff, %ecx; jnz same; mov %ecx, 1(%edx); same: call *%edx`, many);
+  const routine = 'mov $0x11111111, %edx; add %edx, %ebp; ret';
+  const changing = run('jit', source, routine);
+  expect(changing.state).toEqual(run('reference', source, routine).state);
+  expect(changing.inRegions).toBeGreaterThan(0.5);
 });

@@ -389,7 +389,10 @@ export class InterpreterEngine implements Engine {
   #fill(linear: number, kind: number): number {
     const { mmu } = this.#cpu;
     if (mmu.fill(linear, kind) !== 0) return 1;
-    if (kind === AccessKind.write && mmu.missCode < 0 && ++this.#codeWrites === manyCodeWrites) this.#prepareBesideCode();
+    if (kind === AccessKind.write && mmu.missCode < 0 && ++this.#codeWrites === manyCodeWrites) {
+      this.#prepareBesideCode();
+      this.jit?.onBesideCode();
+    }
     this.#missCode = mmu.missCode;
     this.#missLinear = linear;
     return 0;

@@ -13,12 +13,12 @@ import { Field, recordSize } from '../interpreter/record.js';
 import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
+import { missesPerLook } from './accesses.js';
 import type { Block } from './blocks.js';
 import { type Assumptions, assumeNow, declinesPerLook, noAssumptions, takeObservation } from './assumptions.js';
 import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
-import { missesPerLook } from './region-builder.js';
 import { forgetPlaces } from './dispatch.js';
 import { Links } from './links.js';
 import type { Candidate, Lockstep, RegionFunction } from './lockstep.js';
@@ -206,6 +206,12 @@ export class Jit {
     this.#stats.dropped++;
   }
 
+  /** From now on there is data beside code: regions that do not know of it go. */
+  onBesideCode(): void {
+    this.#giveUp();
+    this.#dropAll();
+  }
+
   /** No places or words are left: everything goes, for what is still hot comes back soon. */
   #dropAll(): void {
     for (const place of [...this.#regions.keys()]) this.#drop(place);
@@ -377,7 +383,7 @@ export class Jit {
         pages: used.map((index) => ({ index, table: pages(index)!.table })),
         linkTo: (offset) => on(offset, (of) => this.#links.wordOf(of)),
         profileOf: (offset) => (guesses ? on(offset, (of) => this.#profiles.toFill(of)) : undefined),
-        place, calls, windows: windows && !this.#withoutWindows.has(key),
+        place, calls, besideCode: cpu.i32[State.besideCode >> 2] !== 0, windows: windows && !this.#withoutWindows.has(key),
         assumptions: assume ? this.#assumptions.get(key) ?? now : noAssumptions,
         tailCalls: links && hasTailCalls(), marks: keepCode ? linear & ~pageMask : undefined, nowhere: nowherePlace,
         undefinedResults: cpu.undefinedResults, features: cpu.features,

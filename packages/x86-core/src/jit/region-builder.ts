@@ -14,6 +14,7 @@ import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '
 import type { UndefinedResults } from '../undefined-results.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
 import { Exception, Status } from '../x87/environment.js';
+import { Accesses, type AccessContext } from './accesses.js';
 import { type Assumptions, differs, noteObservation } from './assumptions.js';
 import { FpuPointers } from './fpu-pointers.js';
 import { FpuRegisters, type KnownDoubles } from './fpu-registers.js';
@@ -22,13 +23,9 @@ import { registersIn } from './registers.js';
 import { budgetIndex, FlagIndex, type FlagName, flagNames, localOf, localWords, registerCount, StateLocals } from './state-locals.js';
 import { type Known, Windows } from './windows.js';
 
-const pageMask = 0xfff;
-const pageSize = 0x1000;
 const plainMask = Access.present | Access.notSystem | Access.code | Access.expandDown;
 const plain = Access.present | Access.notSystem;
 const userLevel = 3;
-/** Windows that could not be used before somebody looks at how often that happens; a power of two. */
-export const missesPerLook = 1024;
 
 const statusIndex = localOf.get(State.fpuStatus)!;
 const c1Shift = 31 - Math.clz32(Status.c1);
@@ -49,16 +46,11 @@ export type Terminator =
   | { kind: 'indirect'; eip: Value; throughGate: boolean };
 
 /** What a region is compiled for, beside its code. */
-export interface RegionContext {
+export interface RegionContext extends AccessContext {
   /** Flat-segment bits: which segments need no check. */
   readonly isFlat: (segment: number) => boolean;
-  readonly user: boolean;
   readonly undefinedResults: UndefinedResults;
   readonly features: number;
-  /** The region's place in the table of functions. */
-  readonly place: number;
-  /** Accesses near each other may be translated together. */
-  readonly windows: boolean;
   /** Words of the state that are taken for granted, as far as they are in here. */
   readonly assumptions: Assumptions;
 }
@@ -103,6 +95,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   readonly conflicts = new Set<number>();
   readonly #registers: RegisterFile;
   readonly #windows = new Windows(registerCount, [Register.esp, Register.ebp]);
+  readonly #accesses: Accesses;
   /** Return an EIP, and a known place: see packExit(). */
   #leaveDynamic: (eip: Value) => void = () => undefined;
   #leaveKnown: (packed: Value) => void = () => undefined;
@@ -130,6 +123,13 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.#context = context;
     this.undefinedResults = context.undefinedResults;
     this.#locals = new StateLocals(f);
+    this.#accesses = new Accesses(f, context, this.#windows, {
+      when: (condition) => this.leaveBefore(condition),
+      after: (condition, first) => this.#leaveWhen(condition, () => {
+        first();
+        this.#leaveKnown(f.i32(packExit(this.#at, this.#rest)));
+      }),
+    });
     this.#pointers = new FpuPointers(f, pageBase, SegmentRegister.cs);
     const { assumptions } = context;
     const [top, tags] = [assumptions.get(State.fpuTop), assumptions.get(State.fpuTags)];
@@ -441,7 +441,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     if (insn.memory) {
       const linear = this.#linear(this.#offset!, operation.bytes, operation.write);
       if (guard & Guard.aligned) this.leaveBefore(f.do('i32.and', linear, f.i32(15)));
-      this.#host = this.#translate(linear, operation.bytes, operation.write);
+      this.#host = this.#accesses.translate(linear, operation.bytes, operation.write);
     }
     f.inline(operation, f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate), this.#registers, (condition) => this.leaveBefore(condition));
     if (pointers) this.#notePointers();
@@ -499,7 +499,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     const use = insn.definition.uses[slot];
     if (use === undefined) return;
     const size = insn.slotSize[slot]!;
-    this.#host = this.#translate(this.#linear(offset, size, use !== 'r'), size, use !== 'r');
+    this.#host = this.#accesses.translate(this.#linear(offset, size, use !== 'r'), size, use !== 'r');
   }
 
   #effectiveOffset(): Value {
@@ -526,59 +526,6 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.leaveBefore(f.do('i32.lt_u', limit, offset));
     if (size > 1) this.leaveBefore(f.do('i32.lt_u', f.do('i32.sub', limit, offset), f.i32(size - 1)));
     return f.do('i32.add', field(SegmentField.base), offset);
-  }
-
-  /** Address in the WebAssembly memory of `size` bytes at a linear address; or out of the region. */
-  #translate(linear: Value, size: number, write: boolean): Value {
-    const { f } = this;
-    const known = this.#context.windows ? this.#windows.find(linear, size, write) : undefined;
-    if (known) return f.do('i32.xor', known.entry.get(), linear);
-    const opened = this.#context.windows ? this.#windows.open(f, linear, size, write) : undefined;
-    if (!opened) {
-      const entry = this.#entryOf(linear, write);
-      this.leaveBefore(this.#isOdd(entry, linear, size));
-      return f.do('i32.xor', entry, linear);
-    }
-    const { window, offset } = opened;
-    f.ifNeeded(() => window.accesses === 1, () => {
-      window.entry.set(this.#entryOf(linear, write));
-      this.leaveBefore(this.#isOdd(window.entry.get(), linear, size));
-    });
-    const look = (writes: boolean): void => f.ifNeeded(() => window.accesses > 1 && window.write === writes, () => {
-      const first = this.#entryOf(f.do('i32.add', linear, f.i32Later(() => window.low - offset)), writes);
-      const last = this.#entryOf(f.do('i32.add', linear, f.i32Later(() => window.high - 1 - offset)), writes);
-      window.entry.set(first);
-      this.#missWindow(f.do('i32.or', f.do('i32.and', first, f.i32(pageMask)), f.do('i32.xor', first, last)));
-    });
-    look(false);
-    look(true);
-    return f.do('i32.xor', window.entry.get(), linear);
-  }
-
-  #entryOf(linear: Value, write: boolean): Value {
-    const { f } = this;
-    const { user } = this.#context;
-    const table = write ? (user ? Layout.tlbWriteUser : Layout.tlbWriteSupervisor) : (user ? Layout.tlbReadUser : Layout.tlbReadSupervisor);
-    return f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', linear, f.i32(12)), f.i32(2)), table);
-  }
-
-  /** Is an entry of the translation tables of no use for an access? */
-  #isOdd(entry: Value, linear: Value, size: number): Value {
-    const { f } = this;
-    if (size === 1) return f.do('i32.and', entry, f.i32(pageMask));
-    return f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size));
-  }
-
-  /** Leave before this instruction, and count it: when it happens often, the region is better off without windows. */
-  #missWindow(condition: Value): void {
-    const { f } = this;
-    this.#leaveWhen(condition, () => {
-      const { place } = this.#context;
-      const misses = f.do('i32.add', f.load('i32.load', f.i32(0), Layout.windowMisses + 4 * place), f.i32(1));
-      f.store('i32.store', f.i32(0), misses, Layout.windowMisses + 4 * place);
-      f.when(f.do('i32.eqz', f.do('i32.and', misses, f.i32(missesPerLook - 1))), () => f.store('i32.store', f.i32(0), f.i32(place), State.wanted));
-      this.#leaveKnown(f.i32(packExit(this.#at, this.#rest)));
-    });
   }
 
   #load(host: Value, size: number): Value {
@@ -609,10 +556,10 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   offset(): Value { return this.#offset!; }
 
   // string instructions are in regions only where both segments are flat
-  loadSource(offset: Value): Value { return this.#load(this.#translate(offset, this.size, false), this.size); }
+  loadSource(offset: Value): Value { return this.#load(this.#accesses.translate(offset, this.size, false), this.size); }
   loadDestination(offset: Value): Value { return this.loadSource(offset); }
   storeDestination(offset: Value, value: Value): void {
-    this.#store(this.#translate(offset, this.size, true), this.size, value);
+    this.#store(this.#accesses.translate(offset, this.size, true), this.size, value);
   }
 
   gpr(register: number, size: number): Value {
@@ -637,20 +584,20 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
 
   push(value: Value, size: number): void {
     const top = this.sub(this.gpr(Register.esp, 4), this.imm(size));
-    this.#store(this.#translate(top, size, true), size, value);
+    this.#store(this.#accesses.translate(top, size, true), size, value);
     this.setGpr(Register.esp, 4, top);
   }
 
   pop(size: number): Value {
     const top = this.gpr(Register.esp, 4);
-    const value = this.#load(this.#translate(top, size, false), size);
+    const value = this.#load(this.#accesses.translate(top, size, false), size);
     this.setGpr(Register.esp, 4, this.add(top, this.imm(size)));
     return value;
   }
 
   popFrame(size: number): Value {
     const frame = this.gpr(Register.ebp, 4);
-    const value = this.#load(this.#translate(frame, size, false), size);
+    const value = this.#load(this.#accesses.translate(frame, size, false), size);
     this.setGpr(Register.esp, 4, this.add(frame, this.imm(size)));
     return value;
   }
@@ -668,15 +615,9 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     if (Number.isInteger(segment) && segment >= 0 && segment < segmentRegisters) this.#pointers.segmentLoaded(segment, value);
   }
 
-  stackBytes(linear: Value, size: number, write: boolean): Value { return this.#translate(linear, size, write); }
+  stackBytes(linear: Value, size: number, write: boolean): Value { return this.#accesses.translate(linear, size, write); }
 
-  systemBytes(linear: Value, size: number, write = false): Value {
-    const { f } = this;
-    const table = write ? Layout.tlbWriteSupervisor : Layout.tlbReadSupervisor;
-    const entry = f.load('i32.load', f.do('i32.shl', f.do('i32.shr_u', linear, f.i32(12)), f.i32(2)), table);
-    this.leaveBefore(f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size)));
-    return f.do('i32.xor', entry, linear);
-  }
+  systemBytes(linear: Value, size: number, write = false): Value { return this.#accesses.translateForSystem(linear, size, write); }
 
   load(bytes: Value, offset: number, size: number): Value { return this.#load(this.add(bytes, this.imm(offset)), size); }
   store(bytes: Value, offset: number, size: number, value: Value): void { this.#store(this.add(bytes, this.imm(offset)), size, value); }
@@ -753,7 +694,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
 
   ret(extra: Value): void {
     const top = this.gpr(Register.esp, 4);
-    const to = this.#load(this.#translate(top, 4, false), 4);
+    const to = this.#load(this.#accesses.translate(top, 4, false), 4);
     this.setGpr(Register.esp, 4, this.add(this.add(top, this.imm(4)), extra));
     this.terminator = { kind: 'indirect', eip: to, throughGate: false };
     this.returns = true;
