@@ -5,8 +5,8 @@
 import { noHost } from '../interpreter/handler-builder.js';
 import { firstPlace } from '../operations/operation.js';
 import { Layout, State } from '../state.js';
-import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
-import type { Windows } from './windows.js';
+import type { FunctionBuilder, Offset, Value } from '../wasm/function-builder.js';
+import type { Window, Windows } from './windows.js';
 
 const pageMask = 0xfff;
 const pageSize = 0x1000;
@@ -24,11 +24,21 @@ export interface AccessContext {
   readonly besideCode: boolean;
 }
 
+/** Bytes of the WebAssembly memory. */
+export interface Place {
+  readonly base: Value;
+  readonly offset: Offset;
+}
+
 /** Ways out of the region, before the instruction that is being written has changed anything. */
 export interface WaysOut {
   when(condition: Value): void;
   /** @param first what is done on the way */
   after(condition: Value, first: () => void): void;
+}
+
+function inWindow({ window, offset }: { window: Window; offset: number }): Place {
+  return { base: window.host.get(), offset: () => offset - window.low };
 }
 
 export class Accesses {
@@ -44,27 +54,46 @@ export class Accesses {
     this.#leave = leave;
   }
 
-  /** Address in the WebAssembly memory of `size` bytes at a linear address. */
-  translate(linear: Value, size: number, write: boolean): Value {
+  /** Where `size` bytes at a linear address are. */
+  translate(linear: Value, size: number, write: boolean): Place {
     const f = this.#f;
-    const { windows, user } = this.#context;
+    const { windows } = this.#context;
     const known = windows ? this.#windows.find(linear, size, write) : undefined;
-    if (known) return f.do('i32.xor', known.entry.get(), linear);
+    if (known) return inWindow(known);
     const opened = windows ? this.#windows.open(f, linear, size, write) : undefined;
-    if (!opened) return f.do('i32.xor', this.#usable(this.#entryOf(linear, write, user), linear, size, write), linear);
+    if (!opened) return { base: this.#hostOf(linear, size, write), offset: 0 };
     const { window, offset } = opened;
-    f.ifNeeded(() => window.accesses === 1, () => {
-      window.entry.set(this.#usable(this.#entryOf(linear, write, user), linear, size, write));
-    });
-    const look = (writes: boolean): void => f.ifNeeded(() => window.accesses > 1 && window.write === writes, () => {
-      const first = this.#entryOf(f.do('i32.add', linear, f.i32Later(() => window.low - offset)), writes, user);
-      const last = this.#entryOf(f.do('i32.add', linear, f.i32Later(() => window.high - 1 - offset)), writes, user);
-      window.entry.set(first);
-      this.#missWindow(f.do('i32.or', f.do('i32.and', first, f.i32(pageMask)), f.do('i32.xor', first, last)));
-    });
-    look(false);
-    look(true);
-    return f.do('i32.xor', window.entry.get(), linear);
+    f.ifNeeded(() => window.accesses === 1, () => window.host.set(this.#hostOf(linear, size, write)));
+    for (const writes of [false, true]) {
+      f.ifNeeded(() => window.accesses > 1 && window.write === writes, () => this.#look(window, linear, offset, writes));
+    }
+    return inWindow(opened);
+  }
+
+  /** Look up a window of which one address is known. */
+  #look(window: Window, linear: Value, offset: number, write: boolean): void {
+    const f = this.#f;
+    const { user } = this.#context;
+    const end = (at: () => number): { entry: Value; host: Value } => {
+      const address = f.do('i32.add', linear, f.i32Later(() => at() - offset));
+      const entry = this.#entryOf(address, write, user);
+      return { entry, host: f.do('i32.xor', entry, address) };
+    };
+    const first = end(() => window.low);
+    const last = end(() => window.high - 1);
+    window.host.set(first.host);
+    const apart = f.do('i32.sub', f.do('i32.sub', last.host, first.host), f.i32Later(() => window.high - 1 - window.low));
+    this.#missWindow(f.do('i32.or', f.do('i32.and', f.do('i32.or', first.entry, last.entry), f.i32(pageMask)), apart));
+  }
+
+  #hostOf(linear: Value, size: number, write: boolean): Value {
+    return this.#f.do('i32.xor', this.#usable(this.#entryOf(linear, write, this.#context.user), linear, size, write), linear);
+  }
+
+  /** A place as one address. */
+  addressOf({ base, offset }: Place): Value {
+    const f = this.#f;
+    return offset === 0 ? base : f.do('i32.add', base, typeof offset === 'number' ? f.i32(offset) : f.i32Later(offset));
   }
 
   /** The same for an access by the processor itself, whose privilege is the supervisor's. */

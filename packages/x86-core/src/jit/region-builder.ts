@@ -14,7 +14,7 @@ import { Access, Layout, Register, SegmentField, SegmentRegister, State } from '
 import type { UndefinedResults } from '../undefined-results.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
 import { Exception, Status } from '../x87/environment.js';
-import { Accesses, type AccessContext } from './accesses.js';
+import { Accesses, type AccessContext, type Place } from './accesses.js';
 import { type Assumptions, differs, noteObservation } from './assumptions.js';
 import { FpuPointers } from './fpu-pointers.js';
 import { FpuRegisters, type KnownDoubles } from './fpu-registers.js';
@@ -107,7 +107,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   #rest = 0;
   /** Instructions of the longest way from the block's start to the next look at the budget. */
   #longest = 0;
-  #host: Value | undefined;
+  #host: Place | undefined;
   #offset: Value | undefined;
   #flags: Flags = {};
   /** Set by the instruction that ends a block. */
@@ -443,7 +443,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
       if (guard & Guard.aligned) this.leaveBefore(f.do('i32.and', linear, f.i32(15)));
       this.#host = this.#accesses.translate(linear, operation.bytes, operation.write);
     }
-    f.inline(operation, f.i32(register), insn.memory ? this.#host! : f.i32(operand), f.i32(insn.immediate), this.#registers, (condition) => this.leaveBefore(condition));
+    f.inline(operation, f.i32(register), insn.memory ? this.#accesses.addressOf(this.#host!) : f.i32(operand), f.i32(insn.immediate), this.#registers, (condition) => this.leaveBefore(condition));
     if (pointers) this.#notePointers();
   }
 
@@ -528,12 +528,12 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     return f.do('i32.add', field(SegmentField.base), offset);
   }
 
-  #load(host: Value, size: number): Value {
-    return this.f.load(size === 4 ? 'i32.load' : size === 2 ? 'i32.load16_u' : 'i32.load8_u', host);
+  #load({ base, offset }: Place, size: number): Value {
+    return this.f.load(size === 4 ? 'i32.load' : size === 2 ? 'i32.load16_u' : 'i32.load8_u', base, offset);
   }
 
-  #store(host: Value, size: number, value: Value): void {
-    this.f.store(size === 4 ? 'i32.store' : size === 2 ? 'i32.store16' : 'i32.store8', host, value);
+  #store({ base, offset }: Place, size: number, value: Value): void {
+    this.f.store(size === 4 ? 'i32.store' : size === 2 ? 'i32.store16' : 'i32.store8', base, value, offset);
   }
 
   get(slot: number): Value {
@@ -615,12 +615,12 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     if (Number.isInteger(segment) && segment >= 0 && segment < segmentRegisters) this.#pointers.segmentLoaded(segment, value);
   }
 
-  stackBytes(linear: Value, size: number, write: boolean): Value { return this.#accesses.translate(linear, size, write); }
+  stackBytes(linear: Value, size: number, write: boolean): Value { return this.#accesses.addressOf(this.#accesses.translate(linear, size, write)); }
 
   systemBytes(linear: Value, size: number, write = false): Value { return this.#accesses.translateForSystem(linear, size, write); }
 
-  load(bytes: Value, offset: number, size: number): Value { return this.#load(this.add(bytes, this.imm(offset)), size); }
-  store(bytes: Value, offset: number, size: number, value: Value): void { this.#store(this.add(bytes, this.imm(offset)), size, value); }
+  load(bytes: Value, offset: number, size: number): Value { return this.#load({ base: bytes, offset }, size); }
+  store(bytes: Value, offset: number, size: number, value: Value): void { this.#store({ base: bytes, offset }, size, value); }
 
   setLevel(level: Value): void {
     const { f } = this;

@@ -4,7 +4,8 @@
  * Code reads and writes several words off the same register: a stack frame, a record. What each address is made of is
  * known while a region is written: some unknown value, its root, and a constant. All accesses within a few hundred bytes off one root
  * share a window: where the first of them is, the pages of the window's first and last byte are looked up. They must be one
- * page, or lie in memory as they do in linear space; then the others need no look. How far a window reaches
+ * page, or lie in memory as they do in linear space; then all others are loads and stores with a constant offset from
+ * where the window begins in memory. How far a window reaches
  * is not known before the last access has been written, so the code that looks is finished last.
  */
 import type { FunctionBuilder, Value, Variable } from '../wasm/function-builder.js';
@@ -28,8 +29,8 @@ export interface Window {
   accesses: number;
   /** Other code has been reached: what is not in the window may belong to one way only. */
   closed: boolean;
-  /** The entry of the translation tables that holds for it. */
-  readonly entry: Variable;
+  /** Where its first byte is in the WebAssembly memory. */
+  readonly host: Variable;
 }
 
 /** What is known at one point of a region: registers as sums, and windows that have been looked up. */
@@ -118,7 +119,7 @@ export class Windows {
   }
 
   /** The window for an access, and where in it. Undefined when nothing is known of the address, or what is known does not help. */
-  find(address: Value, size: number, write: boolean): Window | undefined {
+  find(address: Value, size: number, write: boolean): { window: Window; offset: number } | undefined {
     const sum = this.#sumOf(address);
     const window = sum && this.#windows.get(sum.root);
     if (!sum || !window) return undefined;
@@ -127,14 +128,14 @@ export class Windows {
     if (high - low > widest) return undefined;
     if (window.closed && (low < window.low || high > window.high || (write && !window.write))) return undefined;
     Object.assign(window, { low, high, write: window.write || write, accesses: window.accesses + 1 });
-    return window;
+    return { window, offset: sum.offset };
   }
 
   /** Begin a window with an access. Undefined when nothing is known of the address. */
   open(f: FunctionBuilder, address: Value, size: number, write: boolean): { window: Window; offset: number } | undefined {
     const sum = this.#sumOf(address);
     if (!sum) return undefined;
-    const window: Window = { low: sum.offset, high: sum.offset + size, write, accesses: 1, closed: false, entry: f.variable(f.i32(0)) };
+    const window: Window = { low: sum.offset, high: sum.offset + size, write, accesses: 1, closed: false, host: f.variable(f.i32(0)) };
     this.#windows.set(sum.root, window);
     return { window, offset: sum.offset };
   }

@@ -10,7 +10,7 @@
 import { State } from '../state.js';
 import { encodeModule, type FunctionBody } from '../wasm/encoder.js';
 import type { LaneStoreName, LoadName, OperatorName, StoreName, WasmType } from '../wasm/operators.js';
-import { FunctionBuilder, type Value } from '../wasm/function-builder.js';
+import { FunctionBuilder, type Offset, type Value } from '../wasm/function-builder.js';
 
 /**
  * What must not be the case for an operation to run: bits of State.unavailable, and `pending`, the x87's error summary,
@@ -144,13 +144,13 @@ export class OperationBuilder extends FunctionBuilder {
     return condition.constant === undefined ? super.select(condition, yes, no) : condition.constant !== 0 ? yes : no;
   }
 
-  override load(name: LoadName, address: Value, offset = 0): Value {
-    const found = address.constant === undefined ? undefined : this.#registers?.load(name, address.constant + offset);
+  override load(name: LoadName, address: Value, offset: Offset = 0): Value {
+    const found = address.constant === undefined || typeof offset !== 'number' ? undefined : this.#registers?.load(name, address.constant + offset);
     return found ?? super.load(name, address, offset);
   }
 
-  override store(name: StoreName, address: Value, value: Value, offset = 0): void {
-    if (address.constant !== undefined && this.#registers?.store(name, address.constant + offset, value)) return;
+  override store(name: StoreName, address: Value, value: Value, offset: Offset = 0): void {
+    if (address.constant !== undefined && typeof offset === 'number' && this.#registers?.store(name, address.constant + offset, value)) return;
     super.store(name, address, value, offset);
   }
 

@@ -69,6 +69,11 @@ class Node implements Value {
 
 const none: readonly Value[] = [];
 
+/** A constant added to an address without wrapping; perhaps known only when all has been built. */
+export type Offset = number | (() => number);
+
+function resolve(offset: Offset): number { return typeof offset === 'number' ? offset : offset(); }
+
 /** A value that changes. */
 export interface Variable {
   /** Its value now. */
@@ -285,9 +290,9 @@ export class FunctionBuilder {
 
   // ── what has its place ──────────────────────────────────────────────────────────────────────────────────────────
 
-  load(name: keyof typeof loads, address: Value, offset = 0): Value {
+  load(name: keyof typeof loads, address: Value, offset: Offset = 0): Value {
     const { code, type } = loads[name];
-    return this.#ordered(type, [address], (out) => out.access(code, offset));
+    return this.#ordered(type, [address], (out) => out.access(code, resolve(offset)));
   }
 
   /** A value computed here, always into a local: what follows may change what it was made from. */
@@ -303,8 +308,8 @@ export class FunctionBuilder {
     });
   }
 
-  store(name: keyof typeof stores, address: Value, value: Value, offset = 0): void {
-    this.#action([address, value], (out) => out.access(stores[name], offset));
+  store(name: keyof typeof stores, address: Value, value: Value, offset: Offset = 0): void {
+    this.#action([address, value], (out) => out.access(stores[name], resolve(offset)));
   }
 
   storeLane(name: keyof typeof laneStores, lane: number, address: Value, value: Value, offset = 0): void {
