@@ -31,12 +31,12 @@ function leading(line: string): { kind: keyof typeof tolerance; value: bigint } 
 }
 
 /** True when two lines differ in nothing but the last places of the number they begin with. */
-function near(a: string, b: string): boolean {
+function near(a: string, b: string, factor: number): boolean {
   const [x, y] = [leading(a), leading(b)];
   if (x === undefined || y === undefined || x.kind !== y.kind) return false;
   const distance = x.value > y.value ? x.value - y.value : y.value - x.value;
   const rest = (line: string): string => line.replace(/^ \S+/, '');
-  return distance <= tolerance[x.kind] && rest(a) === rest(b);
+  return distance <= tolerance[x.kind] * BigInt(factor) && rest(a) === rest(b);
 }
 
 const short = (line: string | undefined): string => (line === undefined ? '(nothing)' : line.length > 150 ? `${line.slice(0, 150)}…` : line);
@@ -53,12 +53,12 @@ function firstDifference(native: readonly string[], ours: readonly string[], ski
 const lines = (bytes: Uint8Array): string[] => Buffer.from(bytes).toString('latin1').split('\n');
 
 /** Compare everything a job leaves behind. `approximate`: see Job. */
-export function compareResults(native: Result, ours: Result, approximate: boolean): Verdict {
+export function compareResults(native: Result, ours: Result, approximate: number): Verdict {
   let off = 0;
   const found: string[] = [];
   if (native.end !== ours.end) found.push(`ended with ${ours.end} instead of ${native.end}`);
   const output = firstDifference(lines(native.output), lines(ours.output), (a, b) => {
-    const permitted = approximate && near(a, b);
+    const permitted = approximate > 0 && near(a, b, approximate);
     if (permitted) off++;
     return permitted;
   });

@@ -96,7 +96,7 @@ function compareOnce(job: Job, native: Result, model: Model, engine: EngineName,
   counts.runs++;
   try {
     const ours = runHere(job, join(work, 'ours'), { engine, jit: { lockstep } }, model.cpuid, budget);
-    const verdict = compareResults(native, ours, job.approximate === true);
+    const verdict = compareResults(native, ours, job.approximate ?? 0);
     counts.retired += ours.retired;
     counts.approximate += verdict.approximate;
     if (job.approximate) counts.lines += verdict.lines;

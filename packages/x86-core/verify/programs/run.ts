@@ -27,8 +27,8 @@ export interface Job {
   input?: Uint8Array;
   /** It wants a processor with SSE2. */
   sse2?: boolean;
-  /** Its results may differ from the processor's in the last places: they come from transcendental instructions. */
-  approximate?: boolean;
+  /** How many results of transcendental instructions, which may differ from the processor's in the last places, one of its results multiplies; none unless this is said. */
+  approximate?: number;
   /** In the directory it starts in. */
   files?: Readonly<Record<string, Uint8Array>>;
 }
