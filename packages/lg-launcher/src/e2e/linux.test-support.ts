@@ -38,7 +38,9 @@ const KERNEL_MESSAGE = /^\[ *\d+\.\d{6}\] .*\n/gm;
 /** Options to boot it with. */
 export function linuxOptions(path = kernel): BootOptions {
   return {
-    kernel: readFileSync(path), kernelName: path, initrd: readFileSync(initrd), memory: 64 << 20, commandLine: 'console=hvc0', timeout: 100,
+    kernel: readFileSync(path), kernelName: path, initrd: readFileSync(initrd), memory: 64 << 20,
+    // with the time in front, what the kernel says can be told from answers, however it was configured
+    commandLine: 'console=hvc0 printk.time=1', timeout: 100,
   };
 }
 
