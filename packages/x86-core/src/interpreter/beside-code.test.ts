@@ -1,31 +1,15 @@
 /*
  * Data on a page of code: writing it changes no code, and need not be slow; writing what is code does.
  */
-import { AssemblyState } from '@defasm/core';
 import { expect, it } from 'vitest';
-import { Access, Cr0, Cr4, type EngineName, ExitReason, Machine, Register, SegmentRegister } from '../index.js';
-
-const at = 0x1000;
-const flat = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
-
-function assemble(source: string): Uint8Array {
-  const state = new AssemblyState({ bitness: 32 });
-  state.compile(source, { haltOnError: true });
-  return state.head.dump();
-}
+import { Cr4, type EngineName, ExitReason, Register } from '../index.js';
+import { assemble, codeAt as at, flatMachine } from '../testing/flat-machine.js';
 
 /** Run assembly until it halts, on a flat machine. The registers and the whole page of code are what it has done. */
 function run(engine: EngineName, source: string, routine = ''): { state: { page: Uint8Array; registers: number[] }; stepped: number; inRegions: number } {
-  const machine = new Machine({ physicalBytes: 1 << 16, engine, jit: { hotAfter: 1 } });
-  const { cpu, physical } = machine;
-  physical.write(at, assemble(source));
+  const { cpu, physical } = flatMachine(source, at + 0x800, { physicalBytes: 1 << 16, engine, jit: { hotAfter: 1 } });
   physical.write(at + routineAt, assemble(routine));
-  for (const register of [SegmentRegister.ss, SegmentRegister.ds, SegmentRegister.es]) cpu.setSegment(register, { selector: 0x10, base: 0, limit: 0xffff_ffff, access: flat });
-  cpu.setSegment(SegmentRegister.cs, { selector: 8, base: 0, limit: 0xffff_ffff, access: flat | Access.code });
-  cpu.cr0 = Cr0.pe | Cr0.et;
   cpu.cr4 = Cr4.osfxsr;
-  cpu.eip = at;
-  cpu.regs[Register.esp] = at + 0x800;
   expect(cpu.run(5_000_000).reason).toBe(ExitReason.halt);
   const { reference, regions } = cpu.statistics.instructions;
   return { state: { page: physical.bytes.slice(at, at + 0x1000), registers: [...cpu.regs] }, stepped: reference, inRegions: regions / cpu.retired };

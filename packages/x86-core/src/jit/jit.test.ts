@@ -2,35 +2,16 @@
  * Regions: that hot code gets them, that they do what the interpreter does, count as it does, and go when their code goes.
  * (That they compute the same as the reference on all sorts of code is told in engines.test.ts.)
  */
-import { AssemblyState } from '@defasm/core';
 import { describe, expect, it } from 'vitest';
-import { type EngineName, ExitReason, type JitOptions, Machine, Register, SegmentRegister } from '../index.js';
-import { Access, Cr0, Cr4 } from '../state.js';
+import { type EngineName, ExitReason, type JitOptions, type Machine, Register } from '../index.js';
+import { Cr0, Cr4 } from '../state.js';
+import { assemble, codeAt, flatMachine } from '../testing/flat-machine.js';
 import { emitStructured } from './structure.js';
 
-const codeAt = 0x1000;
 const budget = 200_000;
 
-function assemble(source: string): Uint8Array {
-  const state = new AssemblyState({ bitness: 32 });
-  state.compile(source, { haltOnError: true });
-  return state.head.dump();
-}
-
-function machineWith(source: string, engine: EngineName = 'jit', jit: JitOptions = {}): Machine {
-  const machine = new Machine({ physicalBytes: 1 << 20, engine, jit: { hotAfter: 1, ...jit } });
-  const { cpu, physical } = machine;
-  const access = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
-  cpu.cr0 = Cr0.pe | Cr0.et;
-  for (const register of [SegmentRegister.es, SegmentRegister.ss, SegmentRegister.ds]) {
-    cpu.setSegment(register, { selector: 0x10, base: 0, limit: 0xffff_ffff, access });
-  }
-  cpu.setSegment(SegmentRegister.cs, { selector: 0x8, base: 0, limit: 0xffff_ffff, access: access | Access.code });
-  physical.write(codeAt, assemble(source));
-  cpu.eip = codeAt;
-  cpu.regs[Register.esp] = 0x8_0000;
-  return machine;
-}
+const machineWith = (source: string, engine: EngineName = 'jit', jit: JitOptions = {}): Machine =>
+  flatMachine(source, 0x8_0000, { physicalBytes: 1 << 20, engine, jit: { hotAfter: 1, ...jit } });
 
 /** The same program on both engines, in pieces of odd lengths: registers and counts must always agree. */
 function compare(source: string, rounds = 40, prepare: (machine: Machine) => void = () => undefined): Machine {

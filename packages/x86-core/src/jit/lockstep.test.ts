@@ -2,31 +2,15 @@
  * Lockstep finds what it is there to find. A region goes wrong here because its code is changed behind the machine's back:
  * the region does what the bytes once said, the reference engine what they say now.
  */
-import { AssemblyState } from '@defasm/core';
 import { describe, expect, it } from 'vitest';
-import { type JitOptions, Machine, Register, SegmentRegister } from '../index.js';
-import { Access, Cr0 } from '../state.js';
+import { type JitOptions, Machine } from '../index.js';
+import { codeAt, flatMachine } from '../testing/flat-machine.js';
 
-const codeAt = 0x1000;
 const dataAt = 0x2_0000;
 const budget = 100_000;
 
-function machineWith(source: string, jit: JitOptions = { hotAfter: 1, lockstep: true }): Machine {
-  const machine = new Machine({ physicalBytes: 1 << 20, engine: 'jit', jit });
-  const { cpu, physical } = machine;
-  const access = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
-  cpu.cr0 = Cr0.pe | Cr0.et;
-  for (const register of [SegmentRegister.es, SegmentRegister.ss, SegmentRegister.ds]) {
-    cpu.setSegment(register, { selector: 0x10, base: 0, limit: 0xffff_ffff, access });
-  }
-  cpu.setSegment(SegmentRegister.cs, { selector: 0x8, base: 0, limit: 0xffff_ffff, access: access | Access.code });
-  const state = new AssemblyState({ bitness: 32 });
-  state.compile(source, { haltOnError: true });
-  physical.write(codeAt, state.head.dump());
-  cpu.eip = codeAt;
-  cpu.regs[Register.esp] = 0x8_0000;
-  return machine;
-}
+const machineWith = (source: string, jit: JitOptions = { hotAfter: 1, lockstep: true }): Machine =>
+  flatMachine(source, 0x8_0000, { physicalBytes: 1 << 20, engine: 'jit', jit });
 
 /** Where some bytes of the code are. */
 function placeOf(machine: Machine, ...bytes: number[]): number {

@@ -2,13 +2,12 @@
  * The x87 in generated code against the reference: numbers chosen for where rounding, carrying and cancelling are at
  * their edges, a few thousand at a time in a loop, so that regions of the JIT do them as well as the interpreter.
  */
-import { AssemblyState } from '@defasm/core';
 import { describe, expect, it } from 'vitest';
-import { type EngineName, ExitReason, Machine, Register, SegmentRegister } from '../index.js';
-import { Access, Cr0, State } from '../state.js';
+import { type EngineName, ExitReason, type Machine } from '../index.js';
+import { State } from '../state.js';
+import { flatMachine } from '../testing/flat-machine.js';
 import { Random } from '../testing/random.js';
 
-const codeAt = 0x1000;
 const controlAt = 0x8000;
 const gdtAt = 0x9000;
 const tableAt = 0x2_0000;
@@ -22,25 +21,14 @@ type Extended = readonly [top: number, significand: bigint];
 type Case<Operand> = readonly [Operand, Operand];
 
 function machineWith(source: string, engine: EngineName): Machine {
-  const machine = new Machine({ physicalBytes: 8 << 20, engine, jit: { hotAfter: 1, steps: false } });
+  const machine = flatMachine(source, 0x1_8000, { physicalBytes: 8 << 20, engine, jit: { hotAfter: 1, steps: false } });
   const { cpu, physical } = machine;
-  const access = Access.present | Access.notSystem | Access.writable | Access.accessed | Access.big | Access.granular;
-  cpu.cr0 = Cr0.pe | Cr0.et;
-  for (const register of [SegmentRegister.es, SegmentRegister.ss, SegmentRegister.ds]) {
-    cpu.setSegment(register, { selector: 0x10, base: 0, limit: 0xffff_ffff, access });
-  }
-  cpu.setSegment(SegmentRegister.cs, { selector: 0x8, base: 0, limit: 0xffff_ffff, access: access | Access.code });
   // flat data segments, one behind another
   for (let i = 2; i < 8; i++) {
     physical.write32(gdtAt + 8 * i, 0xffff);
     physical.write32(gdtAt + 8 * i + 4, 0x00cf_9300);
   }
   cpu.setGdt(gdtAt, 0x3f);
-  const state = new AssemblyState({ bitness: 32 });
-  state.compile(source, { haltOnError: true });
-  physical.write(codeAt, state.head.dump());
-  cpu.eip = codeAt;
-  cpu.regs[Register.esp] = 0x1_8000;
   return machine;
 }
 
