@@ -13,11 +13,11 @@ const transcendental = new Set([
 
 /**
  * The gamma function is a product of powers and exponentials, each of which is such a result rounded to a double: where
- * they are off by one unit, so many can come together. Seen: three, at -120.26 on an Intel.
+ * they are off by one unit, so many can come together. Seen: three, at -120.26 on an Intel, of double only.
  */
-const products = new Set(['tgamma']);
+const products = new Set(['double tgamma']);
 const factorsOfProducts = 4;
-const approximation = (f: string): number => (!transcendental.has(f) ? 0 : products.has(f) ? factorsOfProducts : 1);
+const approximation = (type: string, f: string): number => (!transcendental.has(f) ? 0 : products.has(`${type} ${f}`) ? factorsOfProducts : 1);
 
 const types = ['float', 'double', 'long'] as const;
 const deaths = ['divide', 'load-nothing', 'store-read-only', 'illegal', 'breakpoint', 'privileged', 'unaligned', 'step', 'float-divide', 'abort'];
@@ -29,7 +29,7 @@ export function jobsOf({ name, variant, path, sse2 }: Build): Job[] {
     case 'formats': return ['print', 'scan'].flatMap((action) => types.map((type) => job([action, type])));
     case 'libm': {
       const functions = spawnSync(path, ['list'], { encoding: 'utf8' }).stdout.trim().split('\n');
-      return functions.flatMap((f) => types.map((type) => job([type, f], { approximate: approximation(f) })));
+      return functions.flatMap((f) => types.map((type) => job([type, f], { approximate: approximation(type, f) })));
     }
     case 'signals': return [job(['handle']), ...deaths.map((death) => job(['die', death]))];
     default: return [job([])];
