@@ -7,7 +7,8 @@ import { Stepper } from './engine.js';
 import { ExitReason } from './exit.js';
 import { Vector } from './fault.js';
 import { Cr4, Eflags, Layout, Register, State } from './state.js';
-import { At, eip, gate, makeProcessor, pokeEntry, resetProtected, Sel, setEsp, stackWords, Type } from './testing/protected.js';
+import { resetProcessor } from './reset.js';
+import { At, eip, gate, makeProcessor, poke32, pokeEntry, resetProtected, Sel, setEsp, stackWords, Type } from './testing/protected.js';
 
 const cpu = makeProcessor({ exitSelector: Sel.owner });
 const stepper = new Stepper(cpu);
@@ -44,7 +45,6 @@ function arm(n: number, address: number, condition: number, length: number): voi
 beforeEach(() => {
   resetProtected(cpu);
   cpu.pendingExit = -1;
-  cpu.watching = 0;
   cpu.debugStatus = 0;
   pokeEntry(cpu, At.idt, Vector.debug, gate(Sel.owner, 0, Type.interrupt));
 });
@@ -125,6 +125,27 @@ describe('breakpoints', () => {
     cpu.i32[DR] = At.code + 5;
     expect(trace()).toEqual([0, 2, 5, 6]);
     expect(cpu.watching).toBe(0);
+  });
+
+  it('not after a switch to another task, if they are local', () => {
+    arm(0, 0x6_0000, 1, 3);
+    const entry = At.code + 0x10;
+    poke32(cpu, At.tss2 + 32, entry);
+    poke32(cpu, At.tss2 + 76, Sel.code0);
+    for (const segment of [72, 80, 84, 88, 92]) poke32(cpu, At.tss2 + segment, Sel.data0);
+    // jmp tss2:0; and there mov [60000],eax; hlt
+    program('ea 00 00 00 00 40 00');
+    cpu.u8.set([0xa3, 0, 0, 6, 0, 0xf4], Layout.physical + entry);
+    expect(trace()).toEqual([0, 0x10, 0x15]);
+    expect([cpu.pendingExit, dr6()]).toEqual([ExitReason.halt, 0]);
+  });
+
+  it('not after a reset, and what was due is forgotten', () => {
+    arm(0, 0x6_0000, 3, 3);
+    cpu.debugStatus = 1;
+    cpu.stepTrap = true;
+    resetProcessor(cpu);
+    expect([cpu.watching, cpu.debugStatus, cpu.stepTrap]).toEqual([0, 0, false]);
   });
 });
 

@@ -41,6 +41,7 @@ function lengthOf(dr7: number, n: number): number {
 /** Breakpoints in DR7 that watch data, one bit each: Processor.watching. */
 export function watchedBreakpoints(dr7: number): number {
   let mask = 0;
+  if ((dr7 & Dr7.enables) === 0) return mask;
   for (let n = 0; n < breakpoints; n++) {
     const condition = conditionOf(dr7, n);
     if (isEnabled(dr7, n) && (condition === onWrite || condition === onReadWrite)) mask |= 1 << n;

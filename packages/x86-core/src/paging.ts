@@ -148,6 +148,11 @@ export class Mmu {
     return (this.#i32[CR4]! & Cr4.pae) !== 0 && (this.#i32[State.efer >> 2]! & eferNxe) !== 0;
   }
 
+  /** The table has an entry for this address and kind (read or write) at the current privilege level, plain or not. */
+  isEntered(linear: number, kind: number): boolean {
+    return this.#i32[tableOf(kind, this.#i32[State.cpl >> 2] === 3) + (linear >>> 12)] !== absent;
+  }
+
   /**
    * Try to make the table entry for this address and kind (read or write) at the current privilege plain. 1: it is,
    * look again. 0: the access has to be done by the slow path; if the page forbids it, missCode is its error code,
@@ -161,8 +166,10 @@ export class Mmu {
     if (entry !== absent) {
       // plain already: the access only crosses into the next page
       if ((entry & pageMask) === 0) return 0;
-      // a page with decoded code stays slow; no need to walk again
+      // a page with decoded code stays slow; one whose code has gone is plain again, whatever its page tables say by now
       if (this.#bus.codePages[(((entry & ~pageMask) ^ linear) >>> 0) - Layout.physical >>> 12] !== 0) return 0;
+      this.#i32[slot] = entry & ~pageMask;
+      return 1;
     }
     if (this.#walk(linear, kind, user) < 0) {
       this.missCode = this.#faultCode;
@@ -179,6 +186,20 @@ export class Mmu {
   /** An engine puts something into the code tables for this virtual page: make sure that a flush finds it. */
   noteCodePage(linearPage: number): void {
     if (this.#membership[linearPage] === 0) this.#enlist(linearPage, onList);
+  }
+
+  /**
+   * Empty the code tables, and leave translations alone: which of them are kept must not depend on the engine, because a
+   * guest that changes its page tables and flushes nothing can tell.
+   */
+  forgetCodePages(): void {
+    for (let i = 0; i < this.#listed; i++) this.#forgetCodePage(this.#list[i]!);
+    for (let i = 0; i < this.#globalListed; i++) this.#forgetCodePage(this.#globalList[i]!);
+  }
+
+  #forgetCodePage(linearPage: number): void {
+    this.#i32[codeSupervisor + linearPage] = 0;
+    this.#i32[codeUser + linearPage] = 0;
   }
 
   /** The engine has set codePages[page]: writes to that page have to take the slow path from now on. */
@@ -373,9 +394,7 @@ export class Mmu {
   }
 
   #forgetCode(linearPage: number): void {
-    const i32 = this.#i32;
-    i32[codeSupervisor + linearPage] = 0;
-    i32[codeUser + linearPage] = 0;
+    this.#forgetCodePage(linearPage);
     this.#membership[linearPage]! &= ~(fetchedBySupervisor | fetchedByUser);
   }
 

@@ -9,7 +9,7 @@
 import type { DeviceRange, PortBus } from './bus.js';
 import type { CpuidModel } from './cpuid.js';
 import { cpuidModels } from './cpuid.js';
-import { noteAccess } from './debug.js';
+import { Dr7, noteAccess, watchedBreakpoints } from './debug.js';
 import { ExitReason, type Exit } from './exit.js';
 import { raise, Vector } from './fault.js';
 import type { Instruction } from './instruction.js';
@@ -53,8 +53,6 @@ const noLimit = -1;
 /** A present, writable, expand-up data segment has exactly these of the bits below. */
 const plainDataMask = Access.present | Access.notSystem | Access.code | Access.expandDown | Access.writable;
 const plainData = Access.present | Access.notSystem | Access.writable;
-/** DR7: the local and global enable bits of the four breakpoints. */
-const anyBreakpoint = 0xff;
 
 const noPorts: PortBus = {
   read: (_port, size) => (size === 4 ? 0xffff_ffff : size === 2 ? 0xffff : 0xff),
@@ -84,7 +82,7 @@ export class Processor extends LinearMemory {
   jumped = false;
   /** A single-step trap is due after the current instruction. Kept by debug.ts; a delivery takes it away. */
   stepTrap = false;
-  /** Data breakpoints armed in DR7 (a bit each): linear() compares addresses with them. See debug.ts. */
+  /** Data breakpoints armed in DR7 (a bit each): linear() compares addresses with them. Kept by updateMode(). See debug.ts. */
   watching = 0;
   /** DR6 bits of a debug trap that is due after the current instruction. See debug.ts. */
   debugStatus = 0;
@@ -260,12 +258,14 @@ export class Processor extends LinearMemory {
     this.updateAvailability();
     const flags = i32[State.eflags >> 2]!;
     const cr0 = i32[State.cr0 >> 2]!;
+    const dr7 = i32[(State.dr >> 2) + 7]!;
+    this.watching = watchedBreakpoints(dr7);
     let mode = 0;
     if (
       (cr0 & Cr0.pe) !== 0 && (flags & (Eflags.vm | Eflags.tf)) === 0 &&
       i32[CS + BASE] === 0 && i32[CS + LIMIT] === noLimit &&
       (i32[CS + ACCESS]! & i32[SS + ACCESS]! & Access.big) !== 0 &&
-      (i32[(State.dr >> 2) + 7]! & anyBreakpoint) === 0
+      (dr7 & Dr7.enables) === 0
     ) {
       mode = Mode.fast;
     }

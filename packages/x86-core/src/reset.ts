@@ -42,6 +42,8 @@ export function resetProcessor(cpu: Processor): void {
   i32[at(SegmentRegister.tr) + (SegmentField.access >> 2)] = Access.present | systemType.busyTss;
   resetX87(cpu);
   cpu.pendingExit = -1;
+  cpu.debugStatus = 0;
+  cpu.stepTrap = false;
   cpu.mmu.flushAll(true);
   cpu.updateMode();
 }

@@ -190,7 +190,7 @@ export class CodeCache {
     this.#byTable.clear();
     cpu.i32.fill(0, Layout.arena >> 2, this.#bottom >> 2);
     cpu.codePages.fill(0);
-    cpu.mmu.flushAll(true);
+    cpu.mmu.forgetCodePages();
     cpu.i32[ARENA_TOP] = this.#bottom;
     this.#evictions++;
   }

@@ -18,7 +18,7 @@ import { Jit } from '../jit/jit.js';
 import { Lockstep } from '../jit/lockstep.js';
 import type { JitSettings } from '../jit/options.js';
 import { RecordingProcessor } from '../jit/recorder.js';
-import { tableSize, type Unit } from '../operations/operation.js';
+import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
 import { deepestCalls, exitsPerLook, generateInterpreter, type GeneratedInterpreter, Handler, regionRecordShift, Status } from './generate.js';
 import { type PackedInterpreter, unpackInterpreter, unpackUnit } from './packed.js';
 import { readyMade } from './ready-made.js';
@@ -104,6 +104,8 @@ export class InterpreterEngine implements Engine {
   readonly #repeats: ReadonlySet<number>;
   /** Handlers of instructions that must be executed although it is known that they will fault. */
   readonly #executedToFault: ReadonlySet<number>;
+  /** Handlers of instructions that do not look at where they would write while an exception keeps them from it. */
+  readonly #mayNotWrite: ReadonlySet<number>;
   readonly #module: WebAssembly.Module;
   #run!: RunFunction;
   #operations!: WebAssembly.Table;
@@ -137,6 +139,7 @@ export class InterpreterEngine implements Engine {
     // on Intel's processors these leave something behind (undefined-results.ts)
     const pushAll = generated.handlers.get(shapeKey(definitionOf('pusha'), 4, 4, [], [], MemoryForm.none))!;
     this.#executedToFault = new Set(cpu.undefinedResults === 'intel' ? [...callsThat(({ write }) => write), pushAll] : []);
+    this.#mayNotWrite = cpu.undefinedResults === 'intel' ? callsThat(({ write, pointers }) => write && pointers) : new Set();
     this.code = new CodeCache(cpu, generated, (unit) => this.#install(unit));
     this.#module = module;
     this.#instantiate();
@@ -147,7 +150,7 @@ export class InterpreterEngine implements Engine {
     };
     cpu.onModeChange = () => {
       // code tables of virtual pages belong to the mode they were filled in
-      cpu.mmu.flushAll(true);
+      cpu.mmu.forgetCodePages();
       cpu.i32[ATTENTION] = 1;
     };
   }
@@ -164,11 +167,12 @@ export class InterpreterEngine implements Engine {
         memory: cpu.memory,
         operations: this.#operations,
         step: (record: number, pageBase: number) => this.#step(record, pageBase),
-        fill: (linear: number, kind: number) => this.#fill(linear, kind),
+        fill: (linear: number, kind: number, record: number) => this.#fill(linear, kind, record),
         decodeOne: (linear: number, table: number, first: number) => this.code.decodeOne(linear, table, first !== 0),
       },
     });
     this.#run = instance.exports['run'] as RunFunction;
+    if (cpu instanceof RecordingProcessor) cpu.hostOfWrite = this.#operations.get(firstPlace.hostOfWrite) as RecordingProcessor['hostOfWrite'];
     this.code.attach(instance.exports['decodeRun'] as DecodeRun);
   }
 
@@ -359,6 +363,9 @@ export class InterpreterEngine implements Engine {
     return Layout.regionRecords + (((u8[record + Field.placeHigh]! << 8) | u8[record + Field.placeLow]!) << regionRecordShift);
   }
 
+  /** What does a record's first instruction. */
+  #handlerOf(record: number): number { return this.#plain[this.#cpu.u16[(this.#original(record) + Field.handler) >> 1]!]!; }
+
   /**
    * The budget ends inside this run: execute copies of its first `count` records, and a stop behind them. A repeated string
    * instruction may take it all: that is executed alone, with what is left of the budget.
@@ -372,7 +379,7 @@ export class InterpreterEngine implements Engine {
     for (;;) {
       const original = this.#original(source);
       u8.copyWithin(target, original, original + recordSize);
-      const handler = this.#plain[u16[(original + Field.handler) >> 1]!]!;
+      const handler = this.#handlerOf(original);
       u16[(target + Field.handler) >> 1] = handler;
       if (left <= 0) break;
       u16[(target + Field.remaining) >> 1] = left;
@@ -386,8 +393,10 @@ export class InterpreterEngine implements Engine {
   }
 
   /** An access missed the translation tables. When it cannot be helped, #step comes next, for the same record. */
-  #fill(linear: number, kind: number): number {
+  #fill(linear: number, kind: number, record: number): number {
     const { mmu } = this.#cpu;
+    // to walk the page tables would leave Accessed and Dirty behind
+    if (kind === AccessKind.write && this.#mayNotWrite.has(this.#handlerOf(record)) && !mmu.isEntered(linear, kind)) return 0;
     if (mmu.fill(linear, kind) !== 0) return 1;
     if (kind === AccessKind.write && mmu.missCode < 0 && ++this.#codeWrites === manyCodeWrites) {
       this.#prepareBesideCode();
@@ -427,7 +436,7 @@ export class InterpreterEngine implements Engine {
     const eip = (pageBase + u16[(record + Field.offset) >> 1]!) | 0;
     i32[EIP] = eip;
     this.#stepper.account(unspent);
-    if (this.#missCode >= 0 && !this.#executedToFault.has(u16[(this.#original(record) + Field.handler) >> 1]!)) {
+    if (this.#missCode >= 0 && !this.#executedToFault.has(this.#handlerOf(record))) {
       i32[BUDGET] = unspent;
       this.#pageFault();
       return 1;

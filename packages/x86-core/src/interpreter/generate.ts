@@ -72,7 +72,7 @@ export interface GeneratedInterpreter {
 const { i32, i64 } = ValueType;
 const imports = [
   { name: 'step', type: { parameters: [i32, i32], results: [i32] } },
-  { name: 'fill', type: { parameters: [i32, i32], results: [i32] } },
+  { name: 'fill', type: { parameters: [i32, i32, i32], results: [i32] } },
   { name: 'decodeOne', type: { parameters: [i32, i32, i32], results: [i32] } },
 ] satisfies { name: string; type: FunctionType }[];
 const importStep = 0;
@@ -537,6 +537,7 @@ function commonPaths(out: Output): void {
     // filled: try the same record again
     out.get(Local.address);
     out.constant(kind);
+    out.get(Local.record);
     out.op(Op.call);
     out.code.unsigned(importFill);
     out.branch(Op.brIf, Label.top);

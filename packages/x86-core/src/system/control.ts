@@ -3,7 +3,7 @@
  */
 import { ExtendedFeature, Feature } from '../cpuid.js';
 import type { RareExecute } from '../definition.js';
-import { Dr6, Dr7, reportDebug, watchedBreakpoints } from '../debug.js';
+import { Dr6, Dr7, reportDebug } from '../debug.js';
 import { raise, Vector } from '../fault.js';
 import { readRm, regField, writeRm } from '../operands.js';
 import { answerTicks } from '../options.js';
@@ -136,10 +136,7 @@ const movToDr: RareExecute = (cpu, insn) => {
   if (register === 6) value &= Dr6.writable;
   if (register === 7) value &= ~Dr7.unused;
   cpu.i32[DR + register] = value;
-  if (register === 7) {
-    cpu.watching = watchedBreakpoints(value);
-    cpu.updateMode();
-  }
+  if (register === 7) cpu.updateMode();
 };
 
 const lmsw: RareExecute = (cpu, insn) => {
