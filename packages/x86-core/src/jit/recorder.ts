@@ -5,6 +5,7 @@
  * whatever could not be undone (a page that is not at hand, a device, an instruction of the system) is refused before
  * it happens. That is just what regions leave for, too.
  */
+import { noHost } from '../interpreter/handler-builder.js';
 import { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 
@@ -38,6 +39,8 @@ export class RecordingProcessor extends Processor {
   /** Where writes are noted; undefined while nothing is recorded. */
   #log: WriteLog | undefined;
   #onModeChange = this.onModeChange;
+  /** Where a write to a page with decoded code has its bytes, as an entry; see interpreter/host-of-write.ts. */
+  hostOfWrite: (linear: number, size: number, unused: number) => number = () => noHost;
 
   /** Begin to record, or end that. A change of mode makes decoded code void, so it is refused, too. */
   record(log: WriteLog | undefined): void {
@@ -55,12 +58,25 @@ export class RecordingProcessor extends Processor {
     if (((this.i32[base + (linear >>> 12)]! | this.i32[base + (last >>> 12)]!) & pageMask) !== 0) throw cannot;
   }
 
-  #note(log: WriteLog, table: number, linear: number, size: number, value: number): void {
+  /** The same for a write, which regions do beside decoded code, too, once they know that there are such. @returns the first page's entry */
+  #entryOfWrite(table: number, linear: number, size: number): number {
+    const entry = this.i32[(table >>> 2) + (linear >>> 12)]!;
+    const isUsual = table === this.i32[TLB_WRITE] && this.i32[State.besideCode >> 2] !== 0;
+    if (isUsual && (entry & pageMask) !== 0) {
+      const plain = this.hostOfWrite(linear, size, 0);
+      if (plain === noHost) throw cannot;
+      return plain;
+    }
     this.#mustBePlain(table, linear, size);
+    return entry;
+  }
+
+  #note(log: WriteLog, table: number, linear: number, size: number, value: number): void {
+    const entry = this.#entryOfWrite(table, linear, size);
     const base = table >>> 2;
     for (let i = 0; i < size; i++) {
       const at = (linear + i) >>> 0;
-      const host = (this.i32[base + (at >>> 12)]! ^ at) >>> 0;
+      const host = ((at >>> 12 === linear >>> 12 ? entry : this.i32[base + (at >>> 12)]!) ^ at) >>> 0;
       log.note(host, this.u8[host]!, value >>> (8 * i));
     }
   }
@@ -131,7 +147,7 @@ export class RecordingProcessor extends Processor {
   }
 
   override probeWrite(linear: number, size: number): void {
-    if (this.#log !== undefined) this.#mustBePlain(this.i32[TLB_WRITE]!, linear, size);
+    if (this.#log !== undefined) this.#entryOfWrite(this.i32[TLB_WRITE]!, linear, size);
     super.probeWrite(linear, size);
   }
 }
