@@ -1,66 +1,23 @@
 /*
  * Machines in any mode, with tables, pages and code that may be anything: what a guest that means harm could set up.
  *
- * Everything comes from a seed. About half of what is in the tables makes sense, so that things get going; code is a mixture
- * of common instructions, system instructions and plain noise.
+ * Everything comes from a seed. About half of what is in the tables makes sense, so that things get going.
  */
-import { type EngineName, type Exit, ExitReason, Machine } from '../index.js';
-import { readEflags } from '../flags.js';
+import { type EngineName, Machine } from '../index.js';
 import { Access, Cr0, Cr4, Eflags, SegmentField, SegmentRegister, State } from '../state.js';
+import { entries, hostileCode } from './hostile-code.js';
 import { interestingWord, Random } from './random.js';
 
 export const hostileBytes = 1 << 18;
-const exitSelector = 0x50;
+export const exitSelector = 0x50;
 /** Physical addresses; linear ones too, where pages are mapped to themselves. */
-const At = { ivt: 0, gdt: 0x1000, idt: 0x2000, tss: 0x3000, ldt: 0x4000, directory: 0x5000, table: 0x6000, pointers: 0x7000, code: 0x8000, data: 0xc000, stack: 0x1_8000 } as const;
+export const At = { ivt: 0, gdt: 0x1000, idt: 0x2000, tss: 0x3000, ldt: 0x4000, directory: 0x5000, table: 0x6000, pointers: 0x7000, code: 0x8000, data: 0xc000, stack: 0x1_8000 } as const;
 const pageBytes = 0x1000;
-const codeBytes = 0x2000;
-const entries = 32;
+export const codeBytes = 0x2000;
 
 /** Modes that a machine starts in. */
 const modes = ['real', 'virtual', 'sixteen', 'flat', 'flat', 'flat', 'segmented'] as const;
 type Mode = (typeof modes)[number];
-
-/** Opcodes of ordinary code, which take ModRM, and those that do not. */
-const withModrm = [
-  0x00, 0x01, 0x02, 0x03, 0x08, 0x0b, 0x11, 0x1b, 0x21, 0x23, 0x29, 0x2b, 0x31, 0x33, 0x39, 0x3b, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8d,
-  0xd1, 0xd3, 0xf7, 0xfe, 0xff, 0xd8, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0x8c, 0x8e, 0x8f, 0xc4, 0xc5, 0x62, 0x63,
-];
-const twoByteModrm = [
-  0x00, 0x01, 0x02, 0x03, 0x10, 0x11, 0x16, 0x20, 0x22, 0x23, 0x28, 0x29, 0x2a, 0x2d, 0x2e, 0x40, 0x44, 0x51, 0x54, 0x57, 0x58, 0x59, 0x5c, 0x5e, 0x60, 0x6e, 0x6f, 0x7e,
-  0x7f, 0x94, 0x9c, 0xa3, 0xa5, 0xab, 0xae, 0xaf, 0xb0, 0xb1, 0xb2, 0xb6, 0xbb, 0xbc, 0xbe, 0xc1, 0xc7, 0xd4, 0xef, 0xfe,
-];
-const alone = [
-  0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x37, 0x40, 0x43, 0x48, 0x4f, 0x50, 0x53, 0x58, 0x5b, 0x60, 0x61, 0x6c, 0x6e, 0x90, 0x91, 0x98, 0x99, 0x9b, 0x9c, 0x9d,
-  0x9e, 0x9f, 0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xae, 0xc3, 0xc9, 0xcb, 0xcc, 0xce, 0xcf, 0xd6, 0xd7, 0xec, 0xee, 0xf4, 0xf5, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd,
-];
-const prefixes = [0x66, 0x66, 0x67, 0x26, 0x2e, 0x36, 0x64, 0xf0, 0xf2, 0xf3];
-
-/** So many bytes of code. */
-export function hostileCode(random: Random, length: number): Uint8Array {
-  const code: number[] = [];
-  const immediate = (bytes: number): void => { for (let i = 0; i < bytes; i++) code.push(random.below(256)); };
-  while (code.length < length) {
-    if (random.oneIn(6)) code.push(random.pick(prefixes));
-    switch (random.below(12)) {
-      case 0: code.push(random.pick([0x04, 0x24, 0x3c, 0xb0, 0xb4, 0xcd, 0xe4, 0xe6, 0x6a, 0xd4])); immediate(1); break;
-      case 1: code.push(random.pick([0x05, 0x2d, 0x3d, 0x68, 0xb8, 0xb9, 0xbe, 0xbf, 0xa1, 0xa3])); immediate(4); break;
-      case 2: code.push(0x70 + random.below(16), random.below(40) - 24 & 0xff); break;
-      case 3: code.push(random.pick([0xe0, 0xe2, 0xe3, 0xeb]), random.below(60) - 40 & 0xff); break;
-      case 4: code.push(random.pick([0xe8, 0xe9]), random.below(200), random.pick([0, 0xff]), random.pick([0, 0xff]), random.pick([0, 0xff])); break;
-      case 5: code.push(random.pick(alone)); break;
-      case 6: code.push(0x0f, random.pick(twoByteModrm)); immediate(random.pick([1, 2, 6])); break;
-      case 7: code.push(random.pick([0x80, 0x81, 0x83, 0xc0, 0xc1, 0xc6, 0xc7, 0x69, 0x6b])); immediate(random.pick([2, 3, 6])); break;
-      case 8: code.push(random.pick([0xea, 0x9a])); immediate(2); code.push(0, 0, random.below(entries) * 8 | random.below(4), 0); break;
-      case 9: immediate(1 + random.below(4)); break;
-      default:
-        // registers more often than memory, so that code gets on
-        code.push(random.pick(withModrm), random.oneIn(2) ? 0xc0 | random.below(64) : random.below(256));
-        if (random.oneIn(3)) immediate(random.pick([1, 4]));
-    }
-  }
-  return Uint8Array.from(code.slice(0, length));
-}
 
 /** High words of descriptors: ordinary segments first. */
 const kinds = [0xcf9a, 0xcf92, 0xcffa, 0xcff2, 0x0f9a, 0x0f92, 0x0ffa, 0x0ff2, 0x4f96, 0x0ff6, 0xcfbe, 0xcf9e, 0xcf90, 0xcff8, 0x0089, 0x0081, 0x0082, 0x008c, 0x0084, 0x0085, 0x00ec, 0x00e5];
@@ -137,13 +94,25 @@ export function makeHostile(engine: EngineName): Machine {
   return new Machine({ physicalBytes: hostileBytes, engine, exitSelector, jit: { hotAfter: 1, steps: false }, ports: { read: (port, size) => (port * 0x0101_0101) >>> (32 - 8 * size), write: () => undefined } });
 }
 
-function setCache(i32: Int32Array, register: number, selector: number, base: number, limit: number, access: number): void {
+export function setCache(i32: Int32Array, register: number, selector: number, base: number, limit: number, access: number): void {
   const at = (State.segments + register * SegmentField.size) >> 2;
   i32.set([selector, base, limit, access], at);
 }
 
+/** What the owner of a machine does when a run has ended otherwise than by its budget: it sends the guest somewhere else. */
+export interface Owner {
+  /** One choice for all machines that are alike. */
+  choose(random: Random): number;
+  goOn(machine: Machine, choice: number): void;
+}
+
+const anywhere: Owner = {
+  choose: (random) => (random.oneIn(2) ? At.code + random.below(codeBytes) : random.below(codeBytes)),
+  goOn: ({ cpu }, eip) => { cpu.processor.i32[State.eip >> 2] = eip; },
+};
+
 /** Everything anew from a seed: memory, tables, mode, registers. */
-export function prepareHostile(machine: Machine, seed: number): void {
+export function prepareHostile(machine: Machine, seed: number): Owner {
   const { cpu, physical } = machine;
   const random = new Random(seed);
   cpu.reset();
@@ -198,105 +167,8 @@ export function prepareHostile(machine: Machine, seed: number): void {
   i32[State.mxcsr >> 2] = random.pick([0x1f80, 0x1fa0, random.below(0x1_0000)]);
   processor.mmu.flushAll(true);
   processor.updateMode();
+  return anywhere;
 }
 
 /** What memory holds where nothing else is. */
 const noise = new Uint8Array(Uint32Array.from({ length: hostileBytes / 4 }, (_, i) => (i * 4 < At.data ? 0 : (i * 2654435761) >>> (i & 15))).buffer);
-
-/** How a run ended, in words. */
-function told(exit: Exit): string {
-  return exit.reason === ExitReason.gate ? `gate ${exit.vector} ${exit.hasErrorCode ? exit.errorCode : ''}` : `exit ${exit.reason}`;
-}
-
-/** Everything but memory, as text. */
-export function hostileSnapshot(machine: Machine, exit: Exit): string {
-  const { cpu } = machine;
-  const { i32 } = cpu.processor;
-  const words = (from: number, count: number): string => Array.from(i32.subarray(from >> 2, (from >> 2) + count), (v) => (v >>> 0).toString(16)).join(' ');
-  return [
-    `${told(exit)} eip ${cpu.eip.toString(16)} eflags ${readEflags(i32).toString(16)} cpl ${cpu.cpl} shadow ${i32[State.shadow >> 2]} retired ${cpu.retired}`,
-    `gpr ${words(State.gpr, 8)}`, `segments ${words(State.segments, 32)}`, `control ${words(State.cr0, 9)} dr ${words(State.dr, 8)} efer ${words(State.efer, 1)}`,
-    `x87 ${words(State.fpuControl, 8)} top ${words(State.fpuTop, 1)} ${words(State.fpu, 32)}`, `xmm ${words(State.xmm, 32)} mxcsr ${words(State.mxcsr, 1)}`,
-  ].join('\n');
-}
-
-/** What happens between two runs, to all machines alike. */
-function meddle(machines: readonly Machine[], random: Random): void {
-  switch (random.below(8)) {
-    case 0: {
-      const vector = random.below(256);
-      for (const { cpu } of machines) cpu.interrupt(vector);
-      break;
-    }
-    case 1: {
-      // a page's rights or frame change, and the TLB is told
-      const page = random.below(hostileBytes / pageBytes);
-      const entry = random.pick([page, page, random.below(64)]) * pageBytes | random.pick([7, 7, 5, 3, 0]);
-      for (const { cpu, physical } of machines) {
-        physical.write32(At.table + 4 * page, entry);
-        cpu.flushTlbPage(page * pageBytes);
-        cpu.flushTlbPage(0x40_0000 + page * pageBytes);
-        cpu.flushTlb();
-      }
-      break;
-    }
-    case 2: {
-      // code is written from outside
-      const at = At.code + random.below(codeBytes);
-      const bytes = hostileCode(random, 1 + random.below(6));
-      for (const { physical } of machines) physical.write(at, bytes);
-      break;
-    }
-    default:
-  }
-}
-
-/** Several engines on the same hostile machines. */
-export class HostileDuel {
-  readonly #machines: readonly Machine[];
-  /** Instructions retired by each. */
-  retired = 0;
-  /** Runs that ended by each reason, on the first. */
-  readonly ends = new Map<string, number>();
-
-  constructor(...engines: readonly EngineName[]) {
-    this.#machines = engines.map(makeHostile);
-  }
-
-  /**
-   * @param everywhere interrupts after each single instruction, instead of now and then
-   * @returns a sentence about the first difference, or undefined
-   */
-  fight(seed: number, rounds = 30, everywhere = false): string | undefined {
-    for (const machine of this.#machines) prepareHostile(machine, seed);
-    const random = new Random(seed ^ 0x5bd1_e995);
-    for (let round = 0; round < rounds; round++) {
-      const budget = everywhere ? 1 : random.pick([1, 2, 3, 7, 20, 100, 500]);
-      const texts = this.#machines.map((machine) => hostileSnapshot(machine, machine.cpu.run(budget)));
-      const [first] = texts as [string];
-      const other = texts.findIndex((text) => text !== first);
-      if (other >= 0) return `seed ${seed}, round ${round}, budget ${budget}, engine ${other}:\n${first}\n---\n${texts[other]}`;
-      const end = first.slice(0, first.indexOf(' eip'));
-      this.ends.set(end, (this.ends.get(end) ?? 0) + 1);
-      if (end.startsWith(`exit ${ExitReason.shutdown}`)) break;
-      if (!end.startsWith(`exit ${ExitReason.budget}`)) {
-        // the owner does what it came for: somewhere else, go on
-        const eip = random.oneIn(2) ? At.code + random.below(codeBytes) : random.below(codeBytes);
-        for (const { cpu } of this.#machines) cpu.processor.i32[State.eip >> 2] = eip;
-      }
-      if (everywhere) {
-        const vector = random.below(256);
-        const taken = this.#machines.map(({ cpu }) => cpu.interrupt(vector));
-        if (new Set(taken).size !== 1) return `seed ${seed}, round ${round}: interrupt ${vector} taken by ${taken.join()}`;
-      } else meddle(this.#machines, random);
-    }
-    const [a, ...others] = this.#machines as [Machine, ...Machine[]];
-    this.retired += a.cpu.retired;
-    for (const [i, b] of others.entries()) {
-      if (Buffer.compare(a.physical.bytes, b.physical.bytes) === 0) continue;
-      const at = a.physical.bytes.findIndex((byte, j) => byte !== b.physical.bytes[j]);
-      return `seed ${seed}: physical ${at.toString(16)} holds ${a.physical.bytes[at]}, engine ${i + 1} has ${b.physical.bytes[at]}`;
-    }
-    return undefined;
-  }
-}

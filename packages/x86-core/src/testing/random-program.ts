@@ -16,29 +16,44 @@ export interface Program {
   starts: number[];
 }
 
+/** Where a program's things are: linear addresses, and the lengths of its code and of its data in bytes. */
+export interface Places {
+  readonly code: number;
+  readonly alias: number;
+  readonly data: number;
+  readonly codeBytes: number;
+  readonly dataBytes: number;
+}
+const usualPlaces: Places = { code: Linear.code, alias: Linear.alias, data: Linear.data, codeBytes: codePages * pageBytes, dataBytes: dataPages * pageBytes };
+
 const size = (random: Random): number => random.pick([1, 2, 4, 4, 4]);
 
 /** Writes instructions one after the other. */
-class Writer {
+export class Writer {
   readonly random: Random;
+  readonly places: Places;
   readonly out: number[] = [];
   readonly starts: number[] = [];
   /** Places of relative displacements that want a target: offset and bytes. */
   readonly holes: { at: number; bytes: number }[] = [];
 
-  constructor(random: Random) {
+  constructor(random: Random, places: Places = usualPlaces) {
     this.random = random;
+    this.places = places;
   }
+
+  /** One of the places that a program's code goes by. */
+  codeName(): number { return this.random.oneIn(2) ? this.places.code : this.places.alias; }
 
   word(value: number, bytes: number): void {
     for (let i = 0; i < bytes; i++) this.out.push((value >>> (8 * i)) & 0xff);
   }
 
   dataAddress(): number {
-    const { random } = this;
+    const { random, places } = this;
     // most accesses go to the first pages, some over the end of one
-    if (random.oneIn(12)) return Linear.data + pageBytes * (1 + random.below(dataPages)) - random.below(12);
-    return Linear.data + random.below(2 * pageBytes);
+    if (random.oneIn(12)) return places.data + pageBytes * (1 + random.below(places.dataBytes / pageBytes)) - random.below(12);
+    return places.data + random.below(2 * pageBytes);
   }
 
   /** ModRM with a register or memory operand. */
@@ -79,9 +94,9 @@ class Writer {
 }
 
 /** An address around the instruction being written, by one of its two names. */
-function nearby({ random, out }: Writer): number {
-  const at = Math.max(0, out.length + random.below(40) - 8) % (codePages * pageBytes);
-  return (random.oneIn(2) ? Linear.code : Linear.alias) + at;
+function nearby(w: Writer): number {
+  const at = Math.max(0, w.out.length + w.random.below(40) - 8) % w.places.codeBytes;
+  return w.codeName() + at;
 }
 
 type Emit = (w: Writer) => void;
@@ -113,7 +128,7 @@ const emitters: readonly (readonly [weight: number, emit: Emit])[] = [
   [4, (w) => { w.out.push(0xb8 + w.random.pick([0, 1, 2, 3, 5])); w.word(interestingWord(w.random), 4); }],
   // pointers come back to the data pages
   [8, (w) => { w.out.push(0xb8 + w.random.pick([3, 5, 6, 7])); w.word(w.dataAddress(), 4); }],
-  [1, (w) => { w.out.push(0xbc); w.word(Linear.data + 0x800 + 4 * w.random.below(256), 4); }],
+  [1, (w) => { w.out.push(0xbc); w.word(w.places.data + 0x800 + 4 * w.random.below(256), 4); }],
   [2, (w) => { w.out.push(0xb8 + w.random.pick([0, 1])); w.word(w.random.below(16), 4); }],
   [4, (w) => { w.sized(size(w.random), [w.random.pick([0xfe, 0xfe, 0xf6])]); w.modrm(w.random.pick([0, 1])); }],
   [3, (w) => { w.sized(size(w.random), [0xf6]); w.modrm(w.random.pick([2, 3, 4, 5, 6, 7])); }],
@@ -143,35 +158,6 @@ const emitters: readonly (readonly [weight: number, emit: Emit])[] = [
     if (w.random.oneIn(2)) w.out.push(w.random.pick([0xf2, 0xf3]));
     w.sized(size(w.random), [w.random.pick([0xa4, 0xa6, 0xaa, 0xac, 0xae])]);
   }],
-  // the code itself, by its own name and by another: an opcode byte, an immediate, a whole word
-  [2, (w) => {
-    const at = (w.random.oneIn(2) ? Linear.code : Linear.alias) + w.random.below(codePages * pageBytes);
-    const bytes = w.random.pick([1, 4]);
-    w.sized(bytes, [0xc6]);
-    w.out.push(5);
-    w.word(at, 4);
-    if (bytes === 1) w.out.push(w.random.pick([0x90, 0x40, 0xf8, w.random.below(256)]));
-    else w.word(w.random.pick([0x9090_9090, 0x4848_4040, w.random.word()]), 4);
-  }],
-  // the instruction itself, or those around it
-  [2, (w) => {
-    const here = nearby(w);
-    const bytes = w.random.pick([1, 4]);
-    w.sized(bytes, [0xc6]);
-    w.out.push(5);
-    w.word(here, 4);
-    w.word(w.random.pick([0x9090_9090, 0x4848_4040, w.random.word()]), bytes);
-  }],
-  // a string of bytes over what comes next
-  [1, (w) => {
-    const here = nearby(w);
-    w.out.push(0xbf);
-    w.word(here, 4);
-    w.out.push(0xb9);
-    w.word(w.random.below(12), 4);
-    w.out.push(0xb0, w.random.pick([0x90, 0x40, 0xf8]), 0xf3, 0xaa);
-  }],
-  [1, (w) => { w.out.push(0xff, 0x05); w.word(Linear.alias + w.random.below(codePages * pageBytes), 4); }],
   [6, (w) => {
     const opcode = 0xd8 + w.random.below(8);
     if (w.random.oneIn(2)) {
@@ -203,27 +189,70 @@ const emitters: readonly (readonly [weight: number, emit: Emit])[] = [
   [1, (w) => { for (let i = 0; i < 4; i++) w.out.push(w.random.below(256)); }],
   [1, (w) => w.out.push(w.random.pick([0xcc, 0x06, 0x1e, 0x07, 0x1f]))],
   [1, (w) => { w.out.push(0xff); w.modrm(w.random.pick([2, 4, 6])); }],
-  [1, (w) => { w.sized(4, [0x68]); w.word(Linear.code + w.random.below(0x800), 4); w.out.push(0xc3); }],
+  [1, (w) => { w.sized(4, [0x68]); w.word(w.places.code + w.random.below(0x800), 4); w.out.push(0xc3); }],
   [1, (w) => { w.out.push(0x0f, 0xc8 + any(w)); }],
   [1, (w) => { w.out.push(0x0f, 0xc7); w.modrm(1, true); }],
   [1, (w) => { w.out.push(w.random.pick([0x69, 0x6b])); const wide = w.out.at(-1) === 0x69; w.modrm(any(w)); w.word(w.random.word(), wide ? 4 : 1); }],
 ];
-const wheel: readonly Emit[] = emitters.flatMap(([weight, emit]) => new Array<Emit>(weight).fill(emit));
+
+/** What changes code. */
+const changers: typeof emitters = [
+  // the code itself, by its own name and by another: an opcode byte, an immediate, a whole word
+  [2, (w) => {
+    const at = w.codeName() + w.random.below(w.places.codeBytes);
+    const bytes = w.random.pick([1, 4]);
+    w.sized(bytes, [0xc6]);
+    w.out.push(5);
+    w.word(at, 4);
+    if (bytes === 1) w.out.push(w.random.pick([0x90, 0x40, 0xf8, w.random.below(256)]));
+    else w.word(w.random.pick([0x9090_9090, 0x4848_4040, w.random.word()]), 4);
+  }],
+  // the instruction itself, or those around it
+  [2, (w) => {
+    const here = nearby(w);
+    const bytes = w.random.pick([1, 4]);
+    w.sized(bytes, [0xc6]);
+    w.out.push(5);
+    w.word(here, 4);
+    w.word(w.random.pick([0x9090_9090, 0x4848_4040, w.random.word()]), bytes);
+  }],
+  // a string of bytes over what comes next
+  [1, (w) => {
+    const here = nearby(w);
+    w.out.push(0xbf);
+    w.word(here, 4);
+    w.out.push(0xb9);
+    w.word(w.random.below(12), 4);
+    w.out.push(0xb0, w.random.pick([0x90, 0x40, 0xf8]), 0xf3, 0xaa);
+  }],
+  [1, (w) => { w.out.push(0xff, 0x05); w.word(w.places.alias + w.random.below(w.places.codeBytes), 4); }],
+];
+const wheelOf = (all: typeof emitters): readonly Emit[] => all.flatMap(([weight, emit]) => new Array<Emit>(weight).fill(emit));
+const steady = wheelOf(emitters);
+const wheel = wheelOf([...emitters, ...changers]);
+
+/** Write an instruction, or a few that belong together. @param changing it may be one that changes code */
+export function writeAnything(w: Writer, changing: boolean): void {
+  w.starts.push(w.out.length);
+  w.random.pick(changing ? wheel : steady)(w);
+}
+
+/** Give the displacements that are open targets among the instructions at or behind an offset. */
+export function fillHoles(w: Writer, from = 0): void {
+  for (const { at, bytes } of w.holes.splice(0)) {
+    const next = at + bytes;
+    const near = w.starts.filter((start) => start >= from && Math.abs(start - next) < (bytes === 1 ? 120 : 1000));
+    const to = near.length > 0 ? w.random.pick(near) : next;
+    for (let i = 0; i < bytes; i++) w.out[at + i] = ((to - next) >> (8 * i)) & 0xff;
+  }
+}
 
 /** Write a program. */
 export function makeProgram(random: Random): Program {
   const w = new Writer(random);
   const length = random.pick([60, 400, 2000, 2 * pageBytes]);
-  while (w.out.length < length) {
-    w.starts.push(w.out.length);
-    random.pick(wheel)(w);
-  }
-  for (const { at, bytes } of w.holes) {
-    const from = at + bytes;
-    const near = w.starts.filter((start) => Math.abs(start - from) < (bytes === 1 ? 120 : 1000));
-    const to = near.length > 0 ? random.pick(near) : from;
-    for (let i = 0; i < bytes; i++) w.out[at + i] = ((to - from) >> (8 * i)) & 0xff;
-  }
+  while (w.out.length < length) writeAnything(w, true);
+  fillHoles(w);
   const bytes = new Uint8Array(codePages * pageBytes).fill(0xcc);
   bytes.set(w.out.slice(0, bytes.length));
   return { bytes, starts: w.starts };
