@@ -30,12 +30,8 @@ export interface Place {
   readonly offset: Offset;
 }
 
-/** Ways out of the region, before the instruction that is being written has changed anything. */
-export interface WaysOut {
-  when(condition: Value): void;
-  /** @param first what is done on the way */
-  after(condition: Value, first: () => void): void;
-}
+/** Writes the way out of the region, before the instruction that was being written when this was asked for has changed anything. */
+export type WayOut = () => void;
 
 function inWindow({ window, offset }: { window: Window; offset: number }): Place {
   return { base: window.host.get(), offset: () => offset - window.low };
@@ -45,13 +41,13 @@ export class Accesses {
   readonly #f: FunctionBuilder;
   readonly #context: AccessContext;
   readonly #windows: Windows;
-  readonly #leave: WaysOut;
+  readonly #wayOut: () => WayOut;
 
-  constructor(f: FunctionBuilder, context: AccessContext, windows: Windows, leave: WaysOut) {
+  constructor(f: FunctionBuilder, context: AccessContext, windows: Windows, wayOut: () => WayOut) {
     this.#f = f;
     this.#context = context;
     this.#windows = windows;
-    this.#leave = leave;
+    this.#wayOut = wayOut;
   }
 
   /** Where `size` bytes at a linear address are. */
@@ -61,33 +57,35 @@ export class Accesses {
     const known = windows ? this.#windows.find(linear, size, write) : undefined;
     if (known) return inWindow(known);
     const opened = windows ? this.#windows.open(f, linear, size, write) : undefined;
-    if (!opened) return { base: this.#hostOf(linear, size, write), offset: 0 };
+    const leave = this.#wayOut();
+    if (!opened) return { base: this.#hostOf(linear, size, write, leave), offset: 0 };
     const { window, offset } = opened;
-    f.ifNeeded(() => window.accesses === 1, () => window.host.set(this.#hostOf(linear, size, write)));
-    for (const writes of [false, true]) {
-      f.ifNeeded(() => window.accesses > 1 && window.write === writes, () => this.#look(window, linear, offset, writes));
-    }
+    f.later(() => {
+      if (window.accesses === 1) window.host.set(this.#hostOf(linear, size, write, leave));
+      else this.#look(window, linear, offset, leave);
+    }, linear);
     return inWindow(opened);
   }
 
   /** Look up a window of which one address is known. */
-  #look(window: Window, linear: Value, offset: number, write: boolean): void {
+  #look(window: Window, linear: Value, offset: number, leave: WayOut): void {
     const f = this.#f;
     const { user } = this.#context;
-    const end = (at: () => number): { entry: Value; host: Value } => {
-      const address = f.do('i32.add', linear, f.i32Later(() => at() - offset));
+    const { write } = window;
+    const end = (at: number): { entry: Value; host: Value } => {
+      const address = f.do('i32.add', linear, f.i32(at - offset));
       const entry = this.#entryOf(address, write, user);
       return { entry, host: f.do('i32.xor', entry, address) };
     };
-    const first = end(() => window.low);
-    const last = end(() => window.high - 1);
+    const first = end(window.low);
+    const last = end(window.high - 1);
     window.host.set(first.host);
-    const apart = f.do('i32.sub', f.do('i32.sub', last.host, first.host), f.i32Later(() => window.high - 1 - window.low));
-    this.#missWindow(f.do('i32.or', f.do('i32.and', f.do('i32.or', first.entry, last.entry), f.i32(pageMask)), apart));
+    const apart = f.do('i32.sub', f.do('i32.sub', last.host, first.host), f.i32(window.high - 1 - window.low));
+    this.#missWindow(f.do('i32.or', f.do('i32.and', f.do('i32.or', first.entry, last.entry), f.i32(pageMask)), apart), leave);
   }
 
-  #hostOf(linear: Value, size: number, write: boolean): Value {
-    return this.#f.do('i32.xor', this.#usable(this.#entryOf(linear, write, this.#context.user), linear, size, write), linear);
+  #hostOf(linear: Value, size: number, write: boolean, leave: WayOut): Value {
+    return this.#f.do('i32.xor', this.#usable(this.#entryOf(linear, write, this.#context.user), linear, size, write, leave), linear);
   }
 
   /** A place as one address. */
@@ -99,7 +97,7 @@ export class Accesses {
   /** The same for an access by the processor itself, whose privilege is the supervisor's. */
   translateForSystem(linear: Value, size: number, write: boolean): Value {
     const entry = this.#entryOf(linear, write, false);
-    this.#leave.when(this.#isOdd(entry, linear, size));
+    this.#f.when(this.#isOdd(entry, linear, size), this.#wayOut());
     return this.#f.do('i32.xor', entry, linear);
   }
 
@@ -110,17 +108,17 @@ export class Accesses {
   }
 
   /** An entry that is good for the access: this one, or for a write beside code the one that hostOfWrite() knows. */
-  #usable(entry: Value, linear: Value, size: number, write: boolean): Value {
+  #usable(entry: Value, linear: Value, size: number, write: boolean, leave: WayOut): Value {
     const f = this.#f;
     const odd = this.#isOdd(entry, linear, size);
     if (!write || !this.#context.besideCode) {
-      this.#leave.when(odd);
+      f.when(odd, leave);
       return entry;
     }
     const chosen = f.variable(entry);
     f.when(odd, () => {
       const plain = f.callIndirect(f.i32(firstPlace.hostOfWrite), linear, f.i32(size), f.i32(0));
-      this.#leave.when(f.do('i32.eq', plain, f.i32(noHost)));
+      f.when(f.do('i32.eq', plain, f.i32(noHost)), leave);
       chosen.set(plain);
     });
     return chosen.get();
@@ -134,13 +132,14 @@ export class Accesses {
   }
 
   /** Leave, and count it: when it happens often, the region is better off without windows. */
-  #missWindow(condition: Value): void {
+  #missWindow(condition: Value, leave: WayOut): void {
     const f = this.#f;
     const { place } = this.#context;
-    this.#leave.after(condition, () => {
+    f.when(condition, () => {
       const misses = f.do('i32.add', f.load('i32.load', f.i32(0), Layout.windowMisses + 4 * place), f.i32(1));
       f.store('i32.store', f.i32(0), misses, Layout.windowMisses + 4 * place);
       f.when(f.do('i32.eqz', f.do('i32.and', misses, f.i32(missesPerLook - 1))), () => f.store('i32.store', f.i32(0), f.i32(place), State.wanted));
+      leave();
     });
   }
 }

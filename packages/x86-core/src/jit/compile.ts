@@ -1,21 +1,20 @@
 /*
- * From blocks to a WebAssembly module with one function: a region.
+ * From blocks to a WebAssembly function: a region.
  */
 import { State } from '../state.js';
-import { encodeModule } from '../wasm/encoder.js';
+import type { FunctionBody } from '../wasm/encoder.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
-import { OperationBuilder, tableSize } from '../operations/operation.js';
+import { OperationBuilder } from '../operations/operation.js';
 import { without } from './assumptions.js';
 import { type Block, successorsOf } from './blocks.js';
 import { pathLengths } from './budget.js';
 import { placeOf } from './dispatch.js';
 import { noteTarget } from './call-profiles.js';
-import { RegionBuilder, type RegionContext } from './region-builder.js';
+import { type Knowledge, RegionBuilder, type RegionContext } from './region-builder.js';
 import { emitStructured, reversePostorder } from './structure.js';
 
 /** What RegionContext has, and what the region's surroundings are. */
 export interface CompileContext extends RegionContext {
-  readonly memoryPages: number;
   /** The base of the tables that accesses at this privilege are looked up in (State.tlbRead). */
   readonly readTable: number;
   /** The base of the tables of decoded code (State.codeTable). */
@@ -36,11 +35,13 @@ export interface CompileContext extends RegionContext {
 }
 
 const pageShift = 12;
+/** Instructions written in a step, about: the guest waits meanwhile. */
+const atOnce = 40;
 const pageNumberMask = 0xf_ffff;
 
-/** A module with a region, and the budget without which that does not begin. */
+/** A region as a function that may call those in the table, and the budget without which it does not begin. */
 export interface CompiledRegion {
-  readonly code: Uint8Array<ArrayBuffer>;
+  readonly body: FunctionBody;
   readonly needed: number;
 }
 
@@ -51,9 +52,9 @@ export interface CompiledRegion {
 export function* compileRegion(blocks: readonly Block[], context: CompileContext): Generator<void, CompiledRegion> {
   let { assumptions } = context;
   for (;;) {
-    const { conflicts, needed, encode } = writeRegion(blocks, { ...context, assumptions });
+    const { conflicts, needed, finish } = yield* writeRegion(blocks, { ...context, assumptions });
     yield;
-    if (conflicts.size === 0) return { code: encode(), needed };
+    if (conflicts.size === 0) return { body: finish(), needed };
     assumptions = without(assumptions, conflicts);
   }
 }
@@ -63,10 +64,10 @@ interface Draft {
   /** Assumptions that it must be written without. */
   readonly conflicts: ReadonlySet<number>;
   readonly needed: number;
-  encode(): Uint8Array<ArrayBuffer>;
+  finish(): FunctionBody;
 }
 
-function writeRegion(blocks: readonly Block[], context: CompileContext): Draft {
+function* writeRegion(blocks: readonly Block[], context: CompileContext): Generator<void, Draft> {
   const f = new OperationBuilder();
   const eip = f.parameter(0);
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
@@ -83,14 +84,20 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): Draft {
   const order = reversePostorder(successors);
   const position = new Map(order.map((node, i) => [node, i]));
   const lengths = pathLengths(blocks, successors, order);
-  b.frame(context.tailCalls, lengths[0]!, () => emitStructured(successors, {
+  /** What is known where blocks are reached from. */
+  const known = new Map<number, Knowledge>();
+  let written = 0;
+  const steps = emitStructured(successors, {
+    hole: () => f.hole(),
     loop: (body) => f.loop(body),
     block: (body) => { f.block([], (exit) => body(() => exit())); },
     code: (node, goTo, only) => f.scope(() => {
       const block = blocks[node]!;
-      writeBlock(b, node, block, only, lengths[node]!, (at) => {
+      b.beginBlock(node, only ? known.get(node) : undefined, lengths[node]!);
+      writeInstructions(b, block, (at) => {
         if (context.marks !== undefined) f.mark(context.marks + at);
       });
+      written += block.instructions.length;
       const { terminator, returns } = b;
       // what follows writes further blocks, each of which goes on from here
       let end = b.endBlock();
@@ -102,6 +109,7 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): Draft {
       const jump = (successor: number, offset: number, isCode: boolean): void => {
         b.resume(end);
         if (successor >= 0 && position.get(successor)! <= position.get(node)!) b.needBudget(offset, lengths[successor]!);
+        known.set(successor, end);
         if (successor < 0 || !b.arriveAt(successor) || !goTo(successor)) leave(offset, isCode);
       };
       const target = block.end + block.instructions[block.instructions.length - 1]!.immediate;
@@ -134,13 +142,15 @@ function writeRegion(blocks: readonly Block[], context: CompileContext): Draft {
         default: next();
       }
     }),
-  }));
-  return {
-    conflicts: b.conflicts, needed: lengths[0]!,
-    encode: () => encodeModule({
-      memoryPages: context.memoryPages, imports: [], functions: [f.finish('region')], ...(f.callsTable && { table: { size: tableSize, offset: 0, elements: [] } }),
-    }),
-  };
+  });
+  const inside = b.frame(context.tailCalls, lengths[0]!);
+  for (let done = false; !done;) {
+    inside(() => { done = steps.next().done!; });
+    if (written < atOnce) continue;
+    written = 0;
+    yield;
+  }
+  return { conflicts: b.conflicts, needed: lengths[0]!, finish: () => f.finish(`region${context.place}`) };
 
   function note(offset: number, target: Value): void {
     const profile = context.profileOf(offset);
@@ -164,8 +174,7 @@ function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly n
   f.when(below, () => guess(f, blocks, guesses.slice(0, half), offset, jump), () => guess(f, blocks, guesses.slice(half), offset, jump));
 }
 
-function writeBlock(b: RegionBuilder, node: number, { start, instructions }: Block, only: boolean, longest: number, mark: (at: number) => void): void {
-  b.beginBlock(node, only, longest);
+function writeInstructions(b: RegionBuilder, { start, instructions }: Block, mark: (at: number) => void): void {
   b.charge(instructions.length);
   let at = start;
   instructions.forEach((insn, i) => {

@@ -76,7 +76,7 @@ export interface Routine extends Walk {
 export function discover(context: CodeContext, entry: number): Block[] | undefined {
   const own = walk(context, entry, Math.min(maxOwn, context.maxInstructions));
   if (!own.instructions.has(entry)) return undefined;
-  const isCode = (offset: number): boolean => decodeAt(context, offset) !== undefined;
+  const isCode = (offset: number): boolean => decodes(context, offset);
   if (context.inline && own.calls.some(({ at, target }) => target === entry && own.instructions.get(at)!.definition.branches)) {
     // a routine that calls itself can go back to its start, if that makes no loop with two beginnings
     const blocks = cut(takeIn(context, own, true), isCode, true);
@@ -179,12 +179,16 @@ function tableTargets({ pageAt, peekOffset, mode }: CodeContext, insn: Instructi
 
 const scratch = newInstruction();
 
-/** A copy of the instruction at an offset, if it may be part of a region. */
-function decodeAt(context: CodeContext, at: number): Instruction | undefined {
+/** Is there an instruction at an offset that may be part of a region? It is in `scratch` then. */
+function decodes(context: CodeContext, at: number): boolean {
   const { bytes, pageAt, decoder } = context;
   const base = pageAt(at >> pageShift);
-  if (base === undefined || !decoder.decode(scratch, bytes, base + (at & (pageSize - 1)), base + pageSize, true)) return undefined;
-  return canCompile(scratch, context) ? copyInstruction(scratch) : undefined;
+  return base !== undefined && decoder.decode(scratch, bytes, base + (at & (pageSize - 1)), base + pageSize, true) && canCompile(scratch, context);
+}
+
+/** A copy of it. */
+function decodeAt(context: CodeContext, at: number): Instruction | undefined {
+  return decodes(context, at) ? copyInstruction(scratch) : undefined;
 }
 
 const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave)$/;

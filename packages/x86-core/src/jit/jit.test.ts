@@ -265,12 +265,15 @@ describe('structured control flow', () => {
     const visited: number[] = [];
     let choice = 0;
     let running: (() => void)[] = [];
-    const part = (body: () => void): (() => void)[] => {
+    const fill = (inside: (() => void)[], body: () => void): void => {
       const outer = running;
-      running = [];
+      running = inside;
       body();
-      const inside = running;
       running = outer;
+    };
+    const part = (body: () => void): (() => void)[] => {
+      const inside: (() => void)[] = [];
+      fill(inside, body);
       return inside;
     };
     const execute = (steps: readonly (() => void)[]): void => {
@@ -286,7 +289,12 @@ describe('structured control flow', () => {
       }
     };
     const done = {};
-    emitStructured(successors, {
+    const steps = emitStructured(successors, {
+      hole: () => {
+        const inside: (() => void)[] = [];
+        running.push(() => execute(inside));
+        return (body) => fill(inside, body);
+      },
       loop: (body) => {
         const label = {};
         const inside = part(() => body(() => { running.push(() => { throw { label }; }); }));
@@ -312,6 +320,7 @@ describe('structured control flow', () => {
         });
       },
     });
+    while (!steps.next().done);
     catching(done, () => execute(running));
     return visited;
   }

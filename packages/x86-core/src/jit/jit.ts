@@ -14,6 +14,7 @@ import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 import { missesPerLook } from './accesses.js';
+import { Batch } from './batch.js';
 import type { Block } from './blocks.js';
 import { type Assumptions, assumeNow, declinesPerLook, noAssumptions, takeObservation } from './assumptions.js';
 import { CallProfiles } from './call-profiles.js';
@@ -124,12 +125,16 @@ export class Jit {
   readonly #covered = new Map<number, number>();
   /** Those of them that began a block when their region was made. */
   readonly #leaders = new Set<number>();
+  /** Regions that wait for others to share a module with. */
+  readonly #batch: Batch<Region>;
   /** The region that is being made, a step between two slices each; and the pages that it will have code of. */
   #onItsWay: { readonly steps: Generator<void, void>; readonly pages: Set<CodePage> } | undefined;
   readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
 
   constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean, settings: JitSettings) {
     this.#settings = settings;
+    // it took a region twice as many looks to get hot; these do not matter much
+    this.#batch = new Batch(settings.hotAfter >> 1);
     this.#cpu = cpu;
     this.#code = code;
     this.#table = table;
@@ -144,9 +149,10 @@ export class Jit {
       if (wanted || page.regions.size > 0) this.#changes.set(page.physicalPage, (this.#changes.get(page.physicalPage) ?? 0) + 1);
       for (const place of page.regions) this.#drop(place);
       if (wanted) this.#giveUp();
+      for (const region of this.#batch.regions) if (region.pages.includes(page)) this.#forsake(region);
     };
     code.onEmptied = () => {
-      this.#giveUp();
+      this.#giveUpAll();
       // records and pages are numbered anew
       this.#counts.clear();
       this.#links.clear();
@@ -165,7 +171,9 @@ export class Jit {
 
   /** The regions there are now, by address; none unless option `keepCode` is set. */
   get regions(): RegionCode[] {
-    return [...this.#regions.values()].flatMap(({ code }) => code ?? []).sort((a, b) => a.linear - b.linear);
+    return [...this.#regions.values()]
+      .flatMap(({ linear, user, blocks, module }) => (module ? { linear, user, blocks, module } : []))
+      .sort((a, b) => a.linear - b.linear);
   }
 
   /** The region that begins at a record, if one does, for lockstep. */
@@ -184,7 +192,7 @@ export class Jit {
 
   /** There is a new table. All regions go: they know the old one. */
   moveTo(table: WebAssembly.Table): void {
-    this.#giveUp();
+    this.#giveUpAll();
     this.#dropAll();
     this.#table = table;
     this.#clearPlaces();
@@ -193,10 +201,11 @@ export class Jit {
   }
 
   #drop(place: number): void {
-    const { pages, record, fields, key, covers } = this.#regions.get(place)!;
+    const region = this.#regions.get(place)!;
+    const { pages, record, fields, key } = region;
     for (const page of pages) page.regions.delete(place);
     this.#cpu.u8.set(fields, record);
-    for (const covered of covers) this.#covered.set(covered, this.#covered.get(covered)! - 1);
+    this.#uncover(region);
     this.#regions.delete(place);
     this.#links.set(key, undefined);
     this.#table.set(place, this.#nowhere);
@@ -208,11 +217,16 @@ export class Jit {
 
   /** From now on there is data beside code: regions that do not know of it go. */
   onBesideCode(): void {
-    this.#giveUp();
+    this.#giveUpAll();
     this.#dropAll();
   }
 
   /** No places or words are left: everything goes, for what is still hot comes back soon. */
+  #makeRoom(): void {
+    for (const region of this.#batch.regions) this.#forsake(region);
+    this.#dropAll();
+  }
+
   #dropAll(): void {
     for (const place of [...this.#regions.keys()]) this.#drop(place);
     this.#stats.evictions++;
@@ -220,9 +234,10 @@ export class Jit {
     this.#counts.clear();
   }
 
-  /** A slice has ended before the instruction at a linear address: a region that is on its way gets on by a step, or this place is met. */
+  /** A slice has ended before the instruction at a linear address: what is on its way gets on by a step, or this place is met. */
   sample(linear: number): void {
     if (this.busy) this.#proceed();
+    else if (this.#batch.isDue) this.#timed(() => this.#release());
     else this.#meet(linear, 1, coveredPatience);
   }
 
@@ -236,7 +251,7 @@ export class Jit {
   improve(place: number): void {
     const region = this.#regions.get(place);
     const found = region && this.#code.find(region.linear);
-    if (this.busy || found === undefined || found.record !== region?.record || region.user !== this.#user) return;
+    if (this.busy || found === undefined || found.record !== region?.record || region.user !== this.#user || this.#waits(found.record)) return;
     if (!this.#learn(place, region)) return;
     this.#start(this.#again(this.#originAt(found, region.linear), place));
   }
@@ -271,7 +286,7 @@ export class Jit {
   /** @param ifCovered how much hotter it must be where a region has the instruction already */
   #meet(linear: number, times: number, ifCovered: number): void {
     const found = this.#code.find(linear);
-    if (!found || this.#isPseudo(found.record)) return;
+    if (!found || this.#isPseudo(found.record) || this.#waits(found.record)) return;
     if (this.#counts.size >= maxCounted) this.#counts.clear();
     const covered = (this.#covered.get(found.record) ?? 0) > 0;
     // a budget may end anywhere, but goes on from there once only
@@ -313,11 +328,17 @@ export class Jit {
 
   /** A step; the guest waits meanwhile. */
   #proceed(): void {
+    this.#timed(() => {
+      const { steps } = this.#onItsWay!;
+      let { done } = steps.next();
+      while (!done && !this.#settings.steps) ({ done } = steps.next());
+      if (done) this.#onItsWay = undefined;
+    });
+  }
+
+  #timed(work: () => void): void {
     const started = performance.now();
-    const { steps } = this.#onItsWay!;
-    let { done } = steps.next();
-    while (!done && !this.#settings.steps) ({ done } = steps.next());
-    if (done) this.#onItsWay = undefined;
+    work();
     const took = performance.now() - started;
     this.#stats.milliseconds += took;
     this.#stats.longestMilliseconds = Math.max(this.#stats.longestMilliseconds, took);
@@ -327,6 +348,21 @@ export class Jit {
   #giveUp(): void {
     this.#onItsWay?.steps.return();
     this.#onItsWay = undefined;
+  }
+
+  #giveUpAll(): void {
+    this.#giveUp();
+    for (const region of this.#batch.regions) this.#forsake(region);
+  }
+
+  /** Does a region that begins at a record wait for others? */
+  #waits(record: number): boolean { return this.#batch.regions.some((region) => region.record === record); }
+
+  /** A region that waits is not wanted any more. */
+  #forsake(region: Region): void {
+    this.#batch.remove(region);
+    this.#uncover(region);
+    this.#free.push(region.place);
   }
 
   #originAt({ page, record }: Place, linear: number): Origin {
@@ -365,7 +401,7 @@ export class Jit {
     const cpu = this.#cpu;
     const { page, record, linear, user, now, readTable, codeTables, pages } = origin;
     const { windows, assume, guesses, calls, links, keepCode, maxRegions } = this.#settings;
-    if (this.#regions.size >= maxRegions || this.#links.isFull(2 * blocks.length)) this.#dropAll();
+    if (this.#regions.size + this.#batch.regions.length >= maxRegions || this.#links.isFull(2 * blocks.length)) this.#makeRoom();
     const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
       const of = pages(offset >> pageShift);
       return of && found(keyOf(of, offset, user));
@@ -375,10 +411,10 @@ export class Jit {
     for (const { start, end } of blocks) this.#code.watch(pages(start >> pageShift)!, start & pageMask, ((end - 1) & pageMask) + 1);
     for (const index of used) this.#onItsWay!.pages.add(pages(index)!);
     const place = this.#free.pop()!;
-    let entered = false;
+    let taken = false;
     try {
       yield;
-      const { code, needed } = yield* compileRegion(blocks, {
+      const { body, needed } = yield* compileRegion(blocks, {
         isFlat: (segment) => (page.mode & flatBit(segment)) !== 0, user, readTable, codeTables,
         pages: used.map((index) => ({ index, table: pages(index)!.table })),
         linkTo: (offset) => on(offset, (of) => this.#links.wordOf(of)),
@@ -387,24 +423,40 @@ export class Jit {
         assumptions: assume ? this.#assumptions.get(key) ?? now : noAssumptions,
         tailCalls: links && hasTailCalls(), marks: keepCode ? linear & ~pageMask : undefined, nowhere: nowherePlace,
         undefinedResults: cpu.undefinedResults, features: cpu.features,
-        memoryPages: cpu.memory.buffer.byteLength / wasmPage,
       });
-      yield;
-      const module = new WebAssembly.Module(code);
-      const { exports } = new WebAssembly.Instance(module, { env: { memory: cpu.memory, operations: this.#table } });
-      const run = exports['region'] as RegionFunction;
-      const kept = keepCode ? { linear, user, module: code, blocks: this.#bytesOf(blocks, origin) } : undefined;
-      const before = this.regionOf(record);
-      if (before !== undefined) this.#drop(before.place);
-      this.#enter({ place, run, needed, code: kept, record, linear, user, madeAt: cpu.u32[State.inRegions >> 2]!, pages: used.map((index) => pages(index)!), key }, blocks, used);
-      entered = true;
-      this.#stats.compiled++;
-      this.#stats.modules++;
-      this.#stats.bytes += code.length;
-      this.#bytesForTable += code.length;
+      const region: Region = {
+        place, run: this.#nowhere, needed, record, linear, user, madeAt: 0, pages: used.map((index) => pages(index)!), key,
+        blocks: keepCode ? this.#bytesOf(blocks, origin) : [], fields: noFields, covers: this.#instructionsOf(blocks, origin),
+      };
+      this.#cover(region);
+      for (const { start } of blocks) this.#leaders.add(recordIn(pages(start >> pageShift)!, start, cpu.i32));
+      this.#batch.add({ region, body });
+      taken = true;
     } finally {
-      if (!entered) this.#free.push(place);
+      if (!taken) this.#free.push(place);
     }
+    // whoever wants to look at a region wants a module with nothing else in it
+    if (!keepCode && this.#settings.batches && !this.#batch.isImpatient) return;
+    yield;
+    this.#release();
+  }
+
+  /** Make the regions that wait: a module, and an instance of it. */
+  #release(): void {
+    const cpu = this.#cpu;
+    const { module, regions } = this.#batch.take(cpu.memory.buffer.byteLength / wasmPage);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory: cpu.memory, operations: this.#table } });
+    for (const { region, body } of regions) {
+      const before = this.regionOf(region.record);
+      if (before !== undefined) this.#drop(before.place);
+      region.run = exports[body.name] as RegionFunction;
+      if (this.#settings.keepCode) region.module = module;
+      this.#enter(region);
+    }
+    this.#stats.compiled += regions.length;
+    this.#stats.modules++;
+    this.#stats.bytes += module.length;
+    this.#bytesForTable += module.length;
   }
 
   #bytesOf(blocks: readonly Block[], { linear, pages }: Origin): RegionCode['blocks'] {
@@ -416,28 +468,38 @@ export class Jit {
 
   get #user(): boolean { return this.#cpu.i32[State.cpl >> 2] === userLevel; }
 
-  /** Let the region in a place of the table be found: from its record, by the links of others, and by its pages. */
-  #enter(region: Omit<Region, 'fields' | 'covers'>, blocks: readonly Block[], indexes: readonly number[]): void {
-    const { i32, u8, u16 } = this.#cpu;
+  /** The records of a region's instructions. */
+  #instructionsOf(blocks: readonly Block[], { pages }: Origin): number[] {
+    const { i32 } = this.#cpu;
+    return blocks.flatMap(({ start, instructions }) => {
+      let at = start;
+      return instructions.map(({ length }) => {
+        const record = recordIn(pages(start >> pageShift)!, at, i32);
+        at += length;
+        return record;
+      });
+    });
+  }
+
+  #cover({ covers }: Region): void {
+    for (const record of covers) this.#covered.set(record, (this.#covered.get(record) ?? 0) + 1);
+  }
+
+  #uncover({ covers }: Region): void {
+    for (const record of covers) this.#covered.set(record, this.#covered.get(record)! - 1);
+  }
+
+  /** Let a region be found: from its record, by the links of others, and by its pages. */
+  #enter(region: Region): void {
+    const { i32, u32, u8, u16 } = this.#cpu;
     const { place, record, pages, key, run } = region;
     i32[(Layout.windowMisses >> 2) + place] = 0;
     takeObservation(i32, place);
+    region.madeAt = u32[State.inRegions >> 2]!;
+    region.fields = u8.slice(record, record + recordSize);
     this.#table.set(place, run);
-    const fields = u8.slice(record, record + recordSize);
-    const covers: number[] = [];
     for (const page of pages) page.regions.add(place);
-    for (const { start, instructions } of blocks) {
-      const page = pages[indexes.indexOf(start >> pageShift)]!;
-      let at = start & pageMask;
-      for (const { length } of instructions) {
-        const covered = i32[(page.table >> 2) + at]!;
-        covers.push(covered);
-        if (at === (start & pageMask)) this.#leaders.add(covered);
-        this.#covered.set(covered, (this.#covered.get(covered) ?? 0) + 1);
-        at += length;
-      }
-    }
-    this.#regions.set(place, { ...region, fields, covers });
+    this.#regions.set(place, region);
     this.#copyRecord(record, place);
     u16[(record + Field.handler) >> 1] = Handler.region;
     u8[record + Field.placeLow] = place & 0xff;
@@ -482,10 +544,12 @@ export class Jit {
   }
 }
 
-/** A region, and how to be rid of it. */
+/** A region, which may still wait to become a function; and how to be rid of it. */
 interface Region extends Candidate {
-  /** Kept if somebody wants to see it. */
-  readonly code: RegionCode | undefined;
+  run: RegionFunction;
+  /** Kept if somebody wants to see it: what it was made of, and what became of it. */
+  readonly blocks: RegionCode['blocks'];
+  module?: Uint8Array;
   readonly pages: readonly CodePage[];
   /** Its entry's record, its address and privilege when it was made, and what the record was before. */
   readonly record: number;
@@ -493,7 +557,7 @@ interface Region extends Candidate {
   /** Instructions that regions had executed when it was made (modulo 2^32). */
   madeAt: number;
   readonly user: boolean;
-  readonly fields: Uint8Array;
+  fields: Uint8Array;
   /** Its links'. */
   readonly key: number;
   /** Records of its instructions. */
@@ -512,6 +576,11 @@ interface Origin extends Place {
   readonly codeTables: number;
   readonly now: Assumptions;
 }
+
+const noFields = new Uint8Array(0);
+
+/** The record of the instruction at an offset, which lies in this page. */
+function recordIn(page: CodePage, offset: number, i32: Int32Array): number { return i32[(page.table >> 2) + (offset & pageMask)]!; }
 
 /** What an instruction's links and profile go by. */
 function keyOf(page: CodePage, offset: number, user: boolean): number { return 2 * (page.table + 4 * (offset & pageMask)) + (user ? 1 : 0); }

@@ -33,6 +33,8 @@ export interface JitOptions {
   links?: boolean;
   /** A region is made in steps, between which the guest goes on; else the guest waits until it is done. */
   steps?: boolean;
+  /** Regions that are made soon after each other share a WebAssembly module. */
+  batches?: boolean;
   /** Every region's work is compared with the reference engine's, which is slow. A difference is an Error from run(). Default false. */
   lockstep?: boolean;
   /** Keep what regions were made of and what they became, for Cpu.regions(), with a mark for each instruction. Default false. */
@@ -50,7 +52,7 @@ export const mostRegions = tableSize - firstPlace.region - 1;
 /** What holds where nothing is said. */
 export const defaultJitOptions: JitSettings = {
   hotAfter: 128, maxInstructions: mostInstructions, maxRegions: mostRegions, maxBytes: 4 << 20,
-  windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, steps: true, lockstep: false, keepCode: false,
+  windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, steps: true, batches: true, lockstep: false, keepCode: false,
 };
 
 /** Highest value of each number; the lowest is 1. */

@@ -86,6 +86,11 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   readonly #firstFpuStack: FpuStack | undefined;
   #fpuStackMoves = false;
   #callsRegions = false;
+  /** The state from its page into locals, as far as the region has to do with it; and back, as far as it changes it. */
+  readonly #enterState: () => void;
+  readonly #leaveState: () => void;
+  /** Stores where the x87's stack is, by that; for ways out. */
+  readonly #leaveStacks = new Map<number, () => void>();
   /** No error of the x87's is pending when the region begins, and so throughout. */
   #nothingPending = false;
   /** Where the x87's stack is at the start of blocks. */
@@ -123,13 +128,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.#context = context;
     this.undefinedResults = context.undefinedResults;
     this.#locals = new StateLocals(f);
-    this.#accesses = new Accesses(f, context, this.#windows, {
-      when: (condition) => this.leaveBefore(condition),
-      after: (condition, first) => this.#leaveWhen(condition, () => {
-        first();
-        this.#leaveKnown(f.i32(packExit(this.#at, this.#rest)));
-      }),
-    });
+    this.#accesses = new Accesses(f, context, this.#windows, () => this.#wayOut());
     this.#pointers = new FpuPointers(f, pageBase, SegmentRegister.cs);
     const { assumptions } = context;
     const [top, tags] = [assumptions.get(State.fpuTop), assumptions.get(State.fpuTags)];
@@ -150,17 +149,21 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
       getWord: (address) => this.#word(address),
       setWord: (address, value) => this.#setWord(address, value),
     });
+    this.#enterState = f.reusable(() => this.#writeEntry());
+    this.#leaveState = f.reusable(() => this.#writeExit());
   }
 
   // ── the frame ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Write the state's way in, a body that ends by leaving, and the state's ways out.
+   * Write the state's way in and its ways out.
    * @param tailCalls the host has them: regions go on in one another without coming back
    * @param needed instructions that must be in the budget for the region to begin at all
+   * @returns writes what goes between, which must end by leaving
    */
-  frame(tailCalls: boolean, needed: number, body: () => void): void {
+  frame(tailCalls: boolean, needed: number): (body: () => void) => void {
     const { f } = this;
+    let inside!: (body: () => void) => void;
     f.when(f.do('i32.lt_s', this.#state(State.budget), f.i32(needed)), () => f.leave(f.parameter(0)));
     f.later(() => f.when(differs(f, this.#context.assumptions, this.#assumed, this.#nothingPending), () => {
       noteObservation(f, this.#context.place);
@@ -173,7 +176,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
         this.#goOn = tailCalls ? goOn : (eip) => leave(eip);
         const [packed] = f.block(['i32'], (known) => {
           this.#leaveKnown = known;
-          body();
+          inside = f.hole();
         });
         this.#giveBack(f.do('i32.shr_u', packed!, f.i32(restShift)));
         const offset = f.do('i32.shr_s', f.do('i32.shl', packed!, f.i32(32 - restShift)), f.i32(32 - restShift));
@@ -182,17 +185,18 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
       this.#leaveState();
       f.leave(eip!);
     });
-    if (!tailCalls) return;
-    this.#leaveState();
-    f.tailCallIndirect(place!, next!, this.#depth, f.i32(0));
+    if (tailCalls) {
+      this.#leaveState();
+      f.tailCallIndirect(place!, next!, this.#depth, f.i32(0));
+    }
+    return inside;
   }
 
   #giveBack(count: Value): void {
     this.#locals.set(budgetIndex, this.f.do('i32.add', this.#locals.bare(budgetIndex), count));
   }
 
-  /** The state from its page into locals, as far as the region has to do with it. */
-  #enterState(): void {
+  #writeEntry(): void {
     const { f } = this;
     this.#locals.enter();
     this.#fpu?.enter();
@@ -203,8 +207,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.#pointers.enter();
   }
 
-  /** And back, as far as the region changes it. */
-  #leaveState(): void {
+  #writeExit(): void {
     const { f } = this;
     this.#locals.leave();
     const c1 = this.#c1;
@@ -282,11 +285,17 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     const { f } = this;
     const [stack, first] = [this.#fpuStack, this.#firstFpuStack];
     if (!stack || !first) return;
-    const isFirst = stack.top === first.top && stack.tags === first.tags;
-    f.ifNeeded(() => this.#fpuStackMoves && (this.#callsRegions || !isFirst), () => {
-      f.storeInPage(State.fpuTop, f.i32(stack.top));
-      f.storeInPage(State.fpuTags, f.i32(stack.tags));
-    });
+    const key = (stack.tags << 8) | stack.top;
+    let leave = this.#leaveStacks.get(key);
+    if (!leave) {
+      const isFirst = stack.top === first.top && stack.tags === first.tags;
+      leave = f.reusable(() => f.ifNeeded(() => this.#fpuStackMoves && (this.#callsRegions || !isFirst), () => {
+        f.storeInPage(State.fpuTop, f.i32(stack.top));
+        f.storeInPage(State.fpuTags, f.i32(stack.tags));
+      }));
+      this.#leaveStacks.set(key, leave);
+    }
+    leave();
   }
 
   /** Leave before an offset unless so many instructions are left in the budget. */
@@ -314,12 +323,13 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
 
   /**
    * A block begins.
-   * @param only it is reached in one way only, at which what is known now was known @param longest see pathLengths()
+   * @param known what is known where it is reached from, if that is one place only @param longest see pathLengths()
    */
-  beginBlock(block: number, only: boolean, longest: number): void {
+  beginBlock(block: number, known: Knowledge | undefined, longest: number): void {
     this.#longest = longest;
+    if (known) this.resume(known);
+    else this.#forget();
     this.#fpuStack = this.#fpuStacks.get(block);
-    if (!only) this.#forget();
     this.terminator = undefined;
     this.returns = false;
   }
@@ -360,7 +370,14 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
 
   /** Leave before this instruction, with its part of the block given back. */
   protected leaveBefore(condition: Value): void {
-    this.#leaveWhen(condition, () => this.#leaveKnown(this.f.i32(packExit(this.#at, this.#rest))));
+    this.#leaveWhen(condition, () => this.#leaveBefore());
+  }
+
+  #leaveBefore(): void { this.#leaveKnown(this.f.i32(packExit(this.#at, this.#rest))); }
+
+  /** The same as a part that can be written in several ways, and when all else has been. */
+  #wayOut(): () => void {
+    return this.f.reusable(() => this.#onTheWayOut(() => this.#leaveBefore()));
   }
 
   protected noteSum(sum: Value, a: Value, constant: number): void { this.#windows.add(sum, a, constant); }
@@ -369,11 +386,13 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
 
   /** A way out from the midst of a block, under a condition. */
   #leaveWhen(condition: Value, leave: () => void): void {
-    this.f.when(condition, () => {
-      this.#fpu?.settleAside();
-      this.#leaveFpuStack();
-      leave();
-    });
+    this.f.when(condition, () => this.#onTheWayOut(leave));
+  }
+
+  #onTheWayOut(leave: () => void): void {
+    this.#fpu?.settleAside();
+    this.#leaveFpuStack();
+    leave();
   }
 
   /** A general register, a word of the lazy flags or of the x87's, or one that is assumed; by its address. */

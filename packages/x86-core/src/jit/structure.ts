@@ -8,19 +8,21 @@
 
 /** Writes a node's parts. Jumps are made by calling goTo() from within code(). */
 export interface Emitter {
+  /** Leave a place for something. @returns writes it there */
+  hole(): (body: () => void) => void;
   /** Write a loop; calling `again` inside writes a jump to its start. */
   loop(body: (again: () => void) => void): void;
   /** Write a block; calling `exit` inside writes a jump to behind it. */
   block(body: (exit: () => void) => void): void;
   /**
    * Write a node's own code. goTo(successor) writes the transfer to a successor, or returns false: the edge must leave.
-   * `only`: the node is reached in one way only, and this is called from within the goTo() of that.
+   * `only`: the node is reached in one way only.
    */
   code(node: number, goTo: (successor: number) => boolean, only: boolean): void;
 }
 
-/** Write a graph. Node 0 is the entry; every node is reachable or is not written. */
-export function emitStructured(successors: readonly (readonly number[])[], emitter: Emitter): void {
+/** Write a graph, a node in each step. Node 0 is the entry; every node is reachable or is not written. */
+export function* emitStructured(successors: readonly (readonly number[])[], emitter: Emitter): Generator<void, void> {
   const { order, predecessors, dominator, dominates, isBack } = analyse(successors);
   const isLoop = (node: number): boolean => predecessors.get(node)!.some((from) => isBack(from, node) && dominates(node, from));
   const forward = (node: number): number => predecessors.get(node)!.filter((from) => !isBack(from, node)).length;
@@ -29,6 +31,12 @@ export function emitStructured(successors: readonly (readonly number[])[], emitt
 
   const starts = new Map<number, () => void>();
   const ends = new Map<number, () => void>();
+  /** What is still to be written, and has its place already; the next comes last. */
+  const tasks: (() => void)[] = [];
+  const soon = (body: () => void): void => {
+    const fill = emitter.hole();
+    tasks.push(() => fill(body));
+  };
 
   const tree = (node: number): void => {
     // several ways lead to these: they come behind blocks, the last one outermost
@@ -41,12 +49,12 @@ export function emitStructured(successors: readonly (readonly number[])[], emitt
   };
   const within = (node: number, merges: readonly number[]): void => {
     const [last, ...others] = merges;
-    if (last === undefined) return emitter.code(node, (successor) => goTo(node, successor), node !== order[0] && forward(node) === 1 && !isLoop(node));
+    if (last === undefined) return soon(() => emitter.code(node, (successor) => goTo(node, successor), node !== order[0] && forward(node) === 1 && !isLoop(node)));
     emitter.block((exit) => {
       ends.set(last, exit);
       within(node, others);
     });
-    tree(last);
+    soon(() => tree(last));
   };
   const goTo = (from: number, to: number): boolean => {
     if (isBack(from, to)) {
@@ -56,7 +64,13 @@ export function emitStructured(successors: readonly (readonly number[])[], emitt
     else tree(to);
     return true;
   };
-  tree(order[0]!);
+  soon(() => tree(order[0]!));
+  for (let task = tasks.pop(); task; task = tasks.pop()) {
+    const rest = tasks.length;
+    task();
+    tasks.push(...tasks.splice(rest).reverse());
+    yield;
+  }
 }
 
 /** Has each loop one beginning? */

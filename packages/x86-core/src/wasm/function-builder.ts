@@ -6,7 +6,7 @@
  */
 import { ByteWriter, type FunctionBody, noResult, Op, ValueType } from './encoder.js';
 import {
-  bulkCopy, bulkFill, byteShuffle, laneOperators, laneStores, loads, operator, type OperatorName, stores, vectorConstant, type WasmType,
+  bulkCopy, bulkFill, byteShuffle, laneOperators, laneStores, loads, operator, type OperatorName, operatorOf, stores, vectorConstant, type WasmType,
 } from './operators.js';
 
 /** A value of the function being written. Belongs to the part of it (see when()) that it was made in, and parts within. */
@@ -19,47 +19,69 @@ export interface Value {
   readonly constant: number | undefined;
 }
 
+/** What a Node writes behind its arguments. */
+const Form = {
+  /** An opcode. */
+  operator: 0,
+  /** An i32 constant. */
+  constant: 1,
+  /** An opcode, no alignment promised, and an Offset. */
+  access: 2,
+  /** An opcode, and the number of a Local's; the first time it gets that. */
+  local: 3,
+  firstLocal: 4,
+  /** Whatever a function writes. */
+  custom: 5,
+} as const;
+
 /**
- * A Value on its way. Tens of thousands of these are made for a region, so there is one shape of them: an opcode for what do()
- * makes and for i32 constants, a function for all else.
+ * A Value on its way, or without a type something that is done. Tens of thousands of these are made for a region, and live
+ * until it has been written: there is one small shape of them, and no function for those that are frequent.
  */
 class Node implements Value {
   readonly type: WasmType;
   readonly args: readonly Node[];
-  readonly operator: OperatorName | undefined;
+  readonly form: number;
   readonly code: number;
-  readonly emit: ((out: Writer) => void) | undefined;
-  readonly constant: number | undefined;
+  readonly extra: number | (() => number) | Local | ((out: Writer) => void) | undefined;
   /** Computed where it is used, if that is one place only. Others are computed where they stand. */
   readonly late: boolean;
   uses = 0;
   local = -1;
 
-  constructor(
-    type: WasmType, args: readonly Value[], late: boolean, code: number, emit?: (out: Writer) => void, operator_?: OperatorName, constant?: number,
-  ) {
-    this.type = type;
+  constructor(type: WasmType | undefined, args: readonly Value[], late: boolean, form: number, code: number, extra?: Node['extra']) {
+    this.type = type!;
     this.args = args as readonly Node[];
     this.late = late;
+    this.form = form;
     this.code = code;
-    this.emit = emit;
-    this.operator = operator_;
-    this.constant = constant;
-    for (const argument of this.args) argument.uses++;
+    this.extra = extra;
+    for (let i = 0; i < args.length; i++) this.args[i]!.uses++;
   }
+
+  get operator(): OperatorName | undefined { return this.form === Form.operator ? operatorOf(this.code) : undefined; }
+  get constant(): number | undefined { return this.form === Form.constant ? this.extra as number : undefined; }
 
   compute(out: Writer): void {
-    const { args } = this;
+    const { args, form, code, extra } = this;
     for (let i = 0; i < args.length; i++) out.push(args[i]!);
-    if (this.emit !== undefined) this.emit(out);
-    else if (this.constant !== undefined) {
-      out.code.byte(Op.i32Const);
-      out.code.signed(this.constant);
-    } else out.opcode(this.code);
+    switch (form) {
+      case Form.operator: return out.opcode(code);
+      case Form.constant:
+        out.code.byte(Op.i32Const);
+        return out.code.signed(extra as number);
+      case Form.access: return out.access(code, resolve(extra as Offset));
+      case Form.local: return out.indexed(code, (extra as Local).place(out));
+      case Form.firstLocal:
+        (extra as Local).index = out.local((extra as Local).type);
+        return out.indexed(code, (extra as Local).index);
+      default: (extra as (out: Writer) => void)(out);
+    }
   }
 
-  /** Its place has come: it gets its local, if it deserves one. */
+  /** Its place has come: what is done is done; a value gets its local, if it deserves one. */
   settle(out: Writer): void {
+    if (this.type === undefined) return this.compute(out);
     if (this.uses === 0 || (this.late && this.uses === 1)) return;
     this.compute(out);
     this.local = out.local(this.type);
@@ -67,7 +89,28 @@ class Node implements Value {
   }
 }
 
+/** A variable's local. */
+class Local {
+  readonly type: WasmType;
+  index = -1;
+
+  constructor(type: WasmType) {
+    this.type = type;
+  }
+
+  /** Its number. One that nobody gave a number to lasts throughout the function. */
+  place(out: Writer): number {
+    if (this.index < 0) this.index = out.lastingLocal(this.type);
+    return this.index;
+  }
+}
+
 const none: readonly Value[] = [];
+
+/** Small i32 constants, for all functions: a constant is always computed where it is used. */
+const fewestConstant = -32;
+const mostConstant = 4096;
+const constants: Node[] = [];
 
 /** A constant added to an address without wrapping; perhaps known only when all has been built. */
 export type Offset = number | (() => number);
@@ -182,7 +225,7 @@ export class FunctionBuilder {
 
   /** A local of the function that a piece() will be in. */
   outerLocal(type: WasmType, index: number): Value {
-    const node = new Node(type, none, false, 0);
+    const node = this.#given(type);
     node.local = index;
     return node;
   }
@@ -195,24 +238,32 @@ export class FunctionBuilder {
   // ── values ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   parameter(index: number): Value {
-    const node = new Node(this.#parameters[index]!, none, false, 0);
+    const node = this.#given(this.#parameters[index]!);
     node.local = index;
     return node;
   }
 
+  /** A value that others put into its local. */
+  #given(type: WasmType): Node { return new Node(type, none, false, Form.custom, 0); }
+
   /** A value that is written by a function; `late` false: computed here. */
   #value(type: WasmType, args: readonly Value[], emit: (out: Writer) => void, late = true): Value {
-    const node = new Node(type, args, late, 0, emit);
+    return this.#put(new Node(type, args, late, Form.custom, 0, emit));
+  }
+
+  #put(node: Node): Value {
     this.#list.push(node);
     return node;
   }
 
   #constant(type: WasmType, emit: (out: Writer) => void): Value {
-    return new Node(type, none, true, 0, emit);
+    return new Node(type, none, true, Form.custom, 0, emit);
   }
 
   i32(value: number): Value {
-    return new Node('i32', none, true, 0, undefined, undefined, value | 0);
+    const number = value | 0;
+    if (number < fewestConstant || number > mostConstant) return new Node('i32', none, true, Form.constant, Op.i32Const, number);
+    return constants[number - fewestConstant] ??= new Node('i32', none, true, Form.constant, Op.i32Const, number);
   }
 
   /** A constant that is asked for when all has been built. */
@@ -260,9 +311,7 @@ export class FunctionBuilder {
   /** Apply a pure operator. */
   do(name: OperatorName, ...args: readonly Value[]): Value {
     const { code, type } = operator(name);
-    const node = new Node(type, args, true, code, undefined, name);
-    this.#list.push(node);
-    return node;
+    return this.#put(new Node(type, args, true, Form.operator, code));
   }
 
   lane(name: keyof typeof laneOperators, lane: number, ...args: readonly Value[]): Value {
@@ -292,7 +341,7 @@ export class FunctionBuilder {
 
   load(name: keyof typeof loads, address: Value, offset: Offset = 0): Value {
     const { code, type } = loads[name];
-    return this.#ordered(type, [address], (out) => out.access(code, resolve(offset)));
+    return this.#put(new Node(type, [address], false, Form.access, code, offset));
   }
 
   /** A value computed here, always into a local: what follows may change what it was made from. */
@@ -301,15 +350,11 @@ export class FunctionBuilder {
   }
 
   #action(args: readonly Value[], emit: (out: Writer) => void): void {
-    for (const argument of args) (argument as Node).uses++;
-    this.#list.push((out) => {
-      for (const argument of args) out.push(argument);
-      emit(out);
-    });
+    this.#put(new Node(undefined, args, false, Form.custom, 0, emit));
   }
 
   store(name: keyof typeof stores, address: Value, value: Value, offset: Offset = 0): void {
-    this.#action([address, value], (out) => out.access(stores[name], resolve(offset)));
+    this.#put(new Node(undefined, [address, value], false, Form.access, stores[name], offset));
   }
 
   storeLane(name: keyof typeof laneStores, lane: number, address: Value, value: Value, offset = 0): void {
@@ -335,25 +380,18 @@ export class FunctionBuilder {
   }
 
   variable(initial: Value): Variable {
-    let local = -1;
-    const { type } = initial;
-    this.#action([initial], (out) => {
-      local = out.local(type);
-      out.indexed(Op.localSet, local);
-    });
-    return {
-      get: () => this.#ordered(type, [], (out) => out.indexed(Op.localGet, local)),
-      set: (value) => this.#action([value], (out) => out.indexed(Op.localSet, local)),
-    };
+    const local = new Local(initial.type);
+    this.#put(new Node(undefined, [initial], false, Form.firstLocal, Op.localSet, local));
+    return this.#accessTo(local);
   }
 
   /** A variable for the whole function, which is set before it is read, or is never read. It has a local only if it is used. */
-  lasting(type: WasmType): Variable {
-    let local = -1;
-    const place = (out: Writer): number => (local >= 0 ? local : (local = out.lastingLocal(type)));
+  lasting(type: WasmType): Variable { return this.#accessTo(new Local(type)); }
+
+  #accessTo(local: Local): Variable {
     return {
-      get: () => this.#ordered(type, [], (out) => out.indexed(Op.localGet, place(out))),
-      set: (value) => this.#action([value], (out) => out.indexed(Op.localSet, place(out))),
+      get: () => this.#put(new Node(local.type, none, false, Form.local, Op.localGet, local)),
+      set: (value) => { this.#put(new Node(undefined, [value], false, Form.local, Op.localSet, local)); },
     };
   }
 
@@ -390,7 +428,7 @@ export class FunctionBuilder {
   block(types: readonly WasmType[], body: (exit: (...values: Value[]) => void) => void): Value[] {
     const outer = this.#list;
     this.#list = [];
-    const values = types.map((type) => new Node(type, none, false, 0));
+    const values = types.map((type) => this.#given(type));
     let level = 0;
     body((...results) => {
       this.#action(results, (out) => {
@@ -435,6 +473,28 @@ export class FunctionBuilder {
     this.#list.push((out) => out.closeScope());
   }
 
+  /** A place for a part that is built later, but before finish(). @returns builds it */
+  hole(): (body: () => void) => void {
+    const inside: Statement[] = [];
+    this.#list.push((out) => write(inside, out));
+    return (body) => {
+      const outer = this.#list;
+      this.#list = inside;
+      body();
+      this.#list = outer;
+    };
+  }
+
+  /** A part that is built once. @returns writes it here, wherever that is; its values are its own in each place */
+  reusable(body: () => void): () => void {
+    const outer = this.#list;
+    this.#list = [];
+    body();
+    const inside = this.#list;
+    this.#list = outer;
+    return () => { this.#list.push((out) => write(inside, out)); };
+  }
+
   /** A part that is written only if it turns out to be needed: asked when all has been built. */
   ifNeeded(needed: () => boolean, body: () => void): void {
     const outer = this.#list;
@@ -459,8 +519,10 @@ export class FunctionBuilder {
     this.#action([...args, place], (out) => out.code.bytes([Op.returnCallIndirect, 0, 0]));
   }
 
-  /** A part that is built when all else has been. */
-  later(body: () => void): void {
+  /** A part that is built when all else has been. @param values of others that it may use */
+  later(body: () => void, ...values: readonly Value[]): void {
+    // what is used more than once has been computed by then
+    for (const value of values) (value as Node).uses += 2;
     this.#list.push((out) => {
       const outer = this.#list;
       this.#list = [];

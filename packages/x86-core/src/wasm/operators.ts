@@ -78,9 +78,16 @@ for (const [name, code] of Object.entries(single)) table.set(name, { code, type:
 for (const [name, code] of Object.entries(vector)) table.set(name, { code: simd + code, type: 'v128' });
 for (const [name, code] of Object.entries(summary)) table.set(name, { code: simd + code, type: 'i32' });
 
+const names = new Map([...table].map(([name, { code }]) => [code, name as OperatorName]));
+
 /** Look an operator up. */
 export function operator(name: OperatorName): Operator {
   return table.get(name)!;
+}
+
+/** The name of the operator that an opcode is of. */
+export function operatorOf(code: number): OperatorName {
+  return names.get(code)!;
 }
 
 /** Taking a lane out of a vector, and putting one in: opcode and type of the result. */
