@@ -47,7 +47,7 @@ export const Place = {
   nothing: 0x2000_2000,
 } as const;
 
-/** User segments of a 32-bit program under a 64-bit Linux kernel. */
+/** The 32-bit code segment and the data segment that 64-bit Linux kernels have for programs. */
 export const Selector = { code: 0x23, data: 0x2b } as const;
 
 /** A segment of the local descriptor table, in the terms of Linux's modify_ldt(2). */
@@ -184,6 +184,13 @@ export class Batch {
   clone(): Batch {
     return new Batch(this.count, new Uint8Array(this.bytes));
   }
+}
+
+/** Copies of these cases, one after the other. */
+export function batchOf(cases: readonly CaseView[]): Batch {
+  const batch = new Batch(cases.length);
+  cases.forEach(({ bytes }, i) => batch.at(i).bytes.set(bytes));
+  return batch;
 }
 
 const startEflags = 0x202;

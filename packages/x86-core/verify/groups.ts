@@ -4,7 +4,7 @@
 import { integerGroups } from './integer-cases.js';
 import { segmentedGroups } from './segmented-cases.js';
 import { sequenceGroup, undefinedSequenceGroup } from './sequence-cases.js';
-import { packedGroups, vectorConversionGroups, vectorFloatGroups, vectorMoveGroups } from './vector-cases.js';
+import { keptBackGroup, packedGroups, vectorConversionGroups, vectorFloatGroups, vectorMoveGroups } from './vector-cases.js';
 import { x87StateGroups } from './x87-state-cases.js';
 import { type Group, transcendentalGroups, x87Groups } from './x87-cases.js';
 
@@ -35,7 +35,7 @@ export const files: Readonly<Record<string, readonly Group[]>> = {
   sequences: [sequenceGroup, undefinedSequenceGroup],
   'vector-conversions': vectorConversionGroups,
   'vector-float': vectorFloatGroups,
-  'vector-moves': vectorMoveGroups,
+  'vector-moves': [...vectorMoveGroups, keptBackGroup],
   'vector-packed': packedGroups,
   'x87-arithmetic': x87Groups.filter(({ name }) => ![transfers, comparisons, control].some((pattern) => pattern.test(name))),
   'x87-comparisons': matches(x87Groups, comparisons),

@@ -189,6 +189,13 @@ export const integerGroups: readonly Group[] = [
     { opcode: [0xc6], modrm: 'memory', middle: 0, immediate: 'b', size: 1 }, { opcode: [0xc7], modrm: 'any', middle: 0, immediate: 'z' }),
   group('mov from sreg', { opcode: [0x8c], modrm: 'any', size: 2 }),
   group('mov to sreg', ...[0, 2, 3, 4, 5, 1, 6, 7].map((middle) => ({ opcode: [0x8e], modrm: 'any' as const, middle, size: 2, prepare: sweepSelectors }))),
+  { name: 'mov to and from sreg', make: (random, c) => {
+    randomState(random, c);
+    sweepSelectors(random, c);
+    const [register, from] = [random.pick([0, 3, 4, 5]), random.below(8)];
+    const to = random.pick([0, 1, 2, 3, 5, 6, 7]);
+    c.setCode([0x8e, 0xc0 | (register << 3) | from, 0x8c, 0xc0 | (register << 3) | to]);
+  } },
   group('lea', { opcode: [0x8d], modrm: 'memory' }),
   group('nop hints', { opcode: [0x90], repeat: true }, ...range(8).map((i) => ({ opcode: [0x0f, 0x18 + i], modrm: i === 6 ? ('memory' as const) : ('any' as const) })), { opcode: [0x0f, 0x0d], modrm: 'memory' }),
   group('cbw cwd', { opcode: [0x98] }, { opcode: [0x99] }),

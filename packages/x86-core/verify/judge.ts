@@ -4,7 +4,7 @@
 import type { CaseView } from './case.js';
 import { differences, withinOneUnit } from './compare.js';
 import { type Ask, eitherOperand } from './either-operand.js';
-import { astray, eitherFault, leavesHalf, undefinedAfter } from './undefined.js';
+import { eitherFault, leavesHalf, undefinedAfter } from './undefined.js';
 import type { Underneath } from './underneath.js';
 import { asRemembered } from './x87-pointers.js';
 import { type Group, transcendentalGroups } from './x87-cases.js';
@@ -30,7 +30,7 @@ export function judge(ask: Ask, processor: Underneath, group: Group, before: Cas
   const open = differences(real, ours, 0, half);
   if (open.length === 0) return { wrong: [], open, excused: differences(real, answer).length > 0 };
   const near = transcendentalGroups.includes(group) && withinOneUnit(real, ours);
-  if (near || eitherFault(name, real, ours, undefinedResults) || astray(real, ours)) return excused;
+  if (near || eitherFault(name, real, ours, undefinedResults)) return excused;
   if (!measured && eitherOperand(ask, before, real, ours)) return excused;
   const { flags, result } = undefinedAfter(name, before);
   const wrong = result ? [] : differences(real, ours, flags, half);

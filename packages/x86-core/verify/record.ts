@@ -6,10 +6,13 @@
  *
  * An AMD writes the tables as they are. An Intel finds them in the directory, and writes to DIRECTORY/intel the lines of
  * them that it answers otherwise, and some more cases about which ours knows that the two differ.
+ *
+ * An AMD that can be asked in 64-bit code only leaves the tables alone, and writes those of groups that they lack to
+ * DIRECTORY/amd.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Batch, Case, type CaseView, stopVector } from './case.js';
+import { type Batch, batchOf, Case, CaseView, stopVector } from './case.js';
 import { differences, withinOneUnit } from './compare.js';
 import type { Ask } from './either-operand.js';
 import { files } from './groups.js';
@@ -44,12 +47,15 @@ function kindOf(before: CaseView, after: CaseView): string {
   return [opcode, middle, modrm >= 0xc0, after.word(Case.vector)].join();
 }
 
-/** Random cases of a group. */
+/** Random cases of a group that can be asked here. */
 function draw(group: Group, seed: number): Batch {
   const random = new Random(seed);
-  const all = new Batch(tried);
-  for (let i = 0; i < tried; i++) group.make(random, all.at(i));
-  return all;
+  const all = Array.from({ length: tried }, () => {
+    const c = new CaseView();
+    group.make(random, c);
+    return c;
+  });
+  return batchOf(all.filter((c) => oracle.knows(c)));
 }
 
 /** Choose cases of one group: one of every kind, and some more that went well. */
@@ -60,7 +66,7 @@ function choose(ask: Ask, group: Group, seed: number): CaseView[] {
   const kinds = new Set<string>();
   const chosen: number[] = [];
   const rest: number[] = [];
-  for (let i = 0; i < tried; i++) {
+  for (let i = 0; i < all.count; i++) {
     if (leavesHalf(group.name, answers.at(i), 'amd')) continue;
     const kind = kindOf(all.at(i), answers.at(i));
     if (!kinds.has(kind) && chosen.length < (brief ? briefly : atMost)) chosen.push(i);
@@ -77,7 +83,7 @@ function chooseDiffering(ask: Ask, group: Group, seed: number, makers: readonly 
   const answers = ask(all);
   const kinds = new Set<string>();
   const chosen: CaseView[] = [];
-  for (let i = 0; i < tried && chosen.length < briefly; i++) {
+  for (let i = 0; i < all.count && chosen.length < briefly; i++) {
     const kind = kindOf(all.at(i), answers.at(i));
     if (kinds.has(kind)) continue;
     const [one, other] = makers.map((subject) => {
@@ -97,12 +103,6 @@ function linesOf(name: string, before: Batch, after: Batch): string[] {
   return Array.from({ length: before.count }, (_, i) => formatCase({ before: before.at(i), after: after.at(i), open: undefinedAfter(name, before.at(i)) }));
 }
 
-function batchOf(cases: readonly CaseView[]): Batch {
-  const batch = new Batch(cases.length);
-  cases.forEach(({ bytes }, i) => batch.at(i).bytes.set(bytes));
-  return batch;
-}
-
 /** Lines for cases of a group, made readable. */
 function recordCases(ask: Ask, name: string, cases: readonly CaseView[]): string[] {
   const before = batchOf(cases);
@@ -115,7 +115,7 @@ function recordOtherwise(ask: Ask, name: string, lines: readonly string[]): stri
   const told = lines.map(parseCase);
   const before = batchOf(told.map((line) => line.before));
   const after = ask(before);
-  return linesOf(name, before, after).filter((_, i) => differences(told[i]!.after, after.at(i)).length > 0 && !withinOneUnit(told[i]!.after, after.at(i)));
+  return linesOf(name, before, after).filter((_, i) => differences(after.at(i), told[i]!.after).length > 0 && !withinOneUnit(after.at(i), told[i]!.after));
 }
 
 function option(name: string, otherwise: string): string {
@@ -131,20 +131,31 @@ const oracle = new Oracle();
 const ask: Ask = (batch) => oracle.run(batch);
 const second = underneath(oracle).undefinedResults === 'intel';
 const makers = [new Subject(undefined, 'intel'), new Subject(undefined, 'amd')] as const;
-const target = second ? join(directory, 'intel') : directory;
+const inPart = oracle.mode !== 'as they are';
+const target = second ? join(directory, 'intel') : inPart ? join(directory, 'amd') : directory;
 mkdirSync(target, { recursive: true });
+
+/** What the first line of a file says. */
+function about(name: string): string {
+  if (second) return `what an Intel (family 6, Sapphire Rapids) answers; all other lines of ../${name}.txt it answers as they say`;
+  if (inPart) return 'what an AMD (family 26, Zen 5) answers, asked in 64-bit code (see ../../long-mode.ts); of these cases no Intel has been asked';
+  return 'bytes | before | after (see ../table.ts); recorded on a real processor';
+}
+
+/** Lines for a group, of which there are these already. */
+function record(group: Group, known: readonly string[] | undefined): string[] {
+  if (known === undefined) return recordCases(ask, group.name, choose(ask, group, seed));
+  if (!second) return [];
+  const more = recordCases(ask, group.name, chooseDiffering(ask, group, seed, makers));
+  const cases = new Set(known.map(caseOf));
+  const asked = known.filter((line) => oracle.knows(parseCase(line).before));
+  return [...recordOtherwise(ask, group.name, asked), ...more.filter((line) => !cases.has(caseOf(line)))];
+}
+
 for (const [name, groups] of Object.entries(files).filter(([file]) => only === '' || file === only)) {
-  const first = second ? parseTable(readFileSync(join(directory, `${name}.txt`), 'utf8')) : new Map<string, string[]>();
-  const table = new Map(groups.map((group) => {
-    if (!second) return [group.name, recordCases(ask, group.name, choose(ask, group, seed))] as const;
-    const known = first.get(group.name);
-    if (known === undefined) return [group.name, recordCases(ask, group.name, choose(ask, group, seed))] as const;
-    const more = recordCases(ask, group.name, chooseDiffering(ask, group, seed, makers));
-    const cases = new Set(known.map(caseOf));
-    return [group.name, [...recordOtherwise(ask, group.name, known), ...more.filter((line) => !cases.has(caseOf(line)))]] as const;
-  }));
-  const about = second ? `what an Intel (family 6, Sapphire Rapids) answers; all other lines of ../${name}.txt it answers as they say` : 'bytes | before | after (see ../table.ts); recorded on a real processor';
-  const text = formatTable(about, table);
+  const first = second || inPart ? parseTable(readFileSync(join(directory, `${name}.txt`), 'utf8')) : new Map<string, string[]>();
+  const table = new Map(groups.map((group) => [group.name, record(group, first.get(group.name))] as const));
+  const text = formatTable(about(name), table);
   const lines = [...table.values()].reduce((sum, group) => sum + group.length, 0);
   if (lines > 0) writeFileSync(join(target, `${name}.txt`), text);
   console.log(name, lines);

@@ -8,7 +8,6 @@ import { Case, type CaseView, localSelector, stopVector } from './case.js';
 import { Decoder, newInstruction } from '../src/decode.js';
 import { Vector } from '../src/fault.js';
 import '../src/semantics/index.js';
-import { oracleOwns } from './oracle-program.js';
 import type { UndefinedResults } from '../src/undefined-results.js';
 import { sequenceUndefined, undefinedSequenceGroup } from './sequence-cases.js';
 
@@ -76,12 +75,6 @@ export function undefinedAfter(name: string, before: CaseView): Open {
  */
 export function leavesHalf(name: string, real: CaseView, maker: UndefinedResults): boolean {
   return maker === 'amd' && /pusha|popa/.test(name) && real.word(Case.vector) !== stopVector;
-}
-
-/** The case went astray into memory that only the oracle has; ours met a page fault there. */
-export function astray(real: CaseView, ours: CaseView): boolean {
-  const cr2 = ours.word(Case.cr2);
-  return ours.word(Case.vector) === Vector.pageFault && oracleOwns(cr2) && (real.word(Case.vector) !== Vector.pageFault || real.word(Case.cr2) !== cr2);
 }
 
 /**

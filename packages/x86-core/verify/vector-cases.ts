@@ -163,3 +163,19 @@ export const vectorFloatGroups: readonly Group[] = [
 export const vectorConversionGroups: readonly Group[] = [
   ...many('', [0x2a, 0x2c, 0x2d, 0x5a, 0x5b, 0xe6], all),
 ];
+
+const invalid = 1;
+/** Summary and busy: what an unmasked exception sets. */
+const kept = 0x8080;
+const maskAll = 0x37f;
+const topBits = 7 << 11;
+
+/** Any of them while the x87 has kept an exception back: who reports it, and who comes before that. */
+export const keptBackGroup: Group = {
+  name: 'x87 exception kept back',
+  make: (random, c) => {
+    random.pick([...packedGroups, ...vectorMoveGroups, ...vectorFloatGroups, ...vectorConversionGroups]).make(random, c);
+    c.setFx16(Fx.control, maskAll & ~invalid);
+    c.setFx16(Fx.status, (c.fx16(Fx.status) & topBits) | kept | invalid);
+  },
+};

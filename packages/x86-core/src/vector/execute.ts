@@ -33,16 +33,23 @@ const xmm = 16;
  */
 type Uses = 'mmx' | 'xmm' | 'mixed' | 'none';
 
+/** Is there such an instruction? Holes are #UD whatever else is up with the x87. */
+type Exists = (insn: Instruction) => boolean;
+const always: Exists = () => true;
+const inMemory: Exists = (insn) => insn.memory;
+const inRegisters: Exists = (insn) => !insn.memory;
+
 interface Form {
   readonly run: Run;
   readonly uses: Uses;
   readonly extension: number;
+  readonly exists: Exists;
 }
 
 const forms = new Map<number, Form>();
 
-function form(prefix: number, opcode: number, extension: number, uses: Uses, run: Run): void {
-  forms.set(vectorKey(prefix, opcode), { run, uses, extension });
+function form(prefix: number, opcode: number, extension: number, uses: Uses, run: Run, exists = always): void {
+  forms.set(vectorKey(prefix, opcode), { run, uses, extension, exists });
 }
 
 const { mmx: MMX, sse: SSE, sse2: SSE2 } = Extension;
@@ -79,18 +86,20 @@ for (const [opcode, operation] of packedWide) form(Prefix.operandSize, opcode, S
 const wholeShifts = new Set([3, 7]);
 
 /** 71, 72, 73: shift a register by an immediate. */
+const shiftOf = (insn: Instruction): Packed | undefined => immediateShifts.get((insn.opcode & 0xff) * 8 + middle(insn));
+
 function shiftForm(bytes: number): Run {
   return (cpu, insn) => {
-    const operation = immediateShifts.get((insn.opcode & 0xff) * 8 + middle(insn));
-    if (insn.memory || operation === undefined || (bytes === mmx && wholeShifts.has(middle(insn)))) raise(Vector.invalidOpcode);
     readRegister(cpu, low(insn), bytes, destination);
-    operation(bytes, insn.immediate);
+    shiftOf(insn)!(bytes, insn.immediate);
     writeRegister(cpu, low(insn), bytes);
   };
 }
+const shifts = (bytes: number): Exists => (insn) =>
+  !insn.memory && shiftOf(insn) !== undefined && !(bytes === mmx && wholeShifts.has(middle(insn)));
 for (const opcode of [0x71, 0x72, 0x73]) {
-  form(Prefix.none, opcode, MMX, 'mmx', shiftForm(mmx));
-  form(Prefix.operandSize, opcode, SSE2, 'xmm', shiftForm(xmm));
+  form(Prefix.none, opcode, MMX, 'mmx', shiftForm(mmx), shifts(mmx));
+  form(Prefix.operandSize, opcode, SSE2, 'xmm', shiftForm(xmm), shifts(xmm));
 }
 
 form(Prefix.none, 0x70, SSE, 'mmx', packedForm(shuffles.words, mmx, mmx));
@@ -100,10 +109,10 @@ form(Prefix.repne, 0x70, SSE2, 'xmm', packedForm(shuffles.lowWords, xmm, xmm));
 
 for (const [prefix, extension, uses, bytes] of [[Prefix.none, SSE, 'mmx', mmx], [Prefix.operandSize, SSE2, 'xmm', xmm]] as const) {
   form(prefix, 0xc4, extension, uses, insertWord(bytes));
-  form(prefix, 0xc5, extension, uses, extractWord(bytes));
-  form(prefix, 0xd7, extension, uses, signMask(bytes, 1));
-  form(prefix, 0xf7, extension, uses, storeMasked(bytes));
-  form(prefix, 0xe7, extension, uses, storeNonTemporal(bytes));
+  form(prefix, 0xc5, extension, uses, extractWord(bytes), inRegisters);
+  form(prefix, 0xd7, extension, uses, signMask(bytes, 1), inRegisters);
+  form(prefix, 0xf7, extension, uses, storeMasked(bytes), inRegisters);
+  form(prefix, 0xe7, extension, uses, storeNonTemporal(bytes), inMemory);
   const moves = bytes === mmx ? MMX : SSE2;
   form(prefix, 0x6e, moves, uses, loadDoubleword(bytes));
   form(prefix, 0x7e, moves, uses, storeDoubleword(bytes));
@@ -117,39 +126,41 @@ form(Prefix.operandSize, 0xd6, SSE2, 'xmm', storeQuadword);
 form(Prefix.rep, 0xd6, SSE2, 'mixed', (cpu, insn) => {
   mmxToXmm(cpu, insn);
   enterMmx(cpu);
-});
+}, inRegisters);
 form(Prefix.repne, 0xd6, SSE2, 'mixed', (cpu, insn) => {
   xmmToMmx(cpu, insn);
   enterMmx(cpu);
-});
-form(Prefix.none, 0xc3, SSE2, 'none', storeGeneral);
+}, inRegisters);
+form(Prefix.none, 0xc3, SSE2, 'none', storeGeneral, inMemory);
 
 // ── floating point ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** A form for each prefix, with the lanes that go with it. Forms of singles are SSE's, of doubles SSE2's. */
-function floatForms(opcode: number, make: (format: Format) => Run | undefined): void {
+function floatForms(opcode: number, make: (format: Format) => Run | undefined, exists = always): void {
   formats.forEach((format, prefix) => {
     const run = make(format);
-    if (run !== undefined) form(prefix, opcode, format.double ? SSE2 : SSE, 'xmm', run);
+    if (run !== undefined) form(prefix, opcode, format.double ? SSE2 : SSE, 'xmm', run, exists);
   });
 }
+/** MOVHLPS and MOVLHPS are between registers, and have no counterpart for doubles. */
+const unlessDouble: Exists = (insn) => insn.memory || !insn.operandPrefix;
 /** For singles without a prefix, for doubles with 66: no scalar forms. */
 const wholeOnly = (make: (double: boolean) => Run) => ({ double, scalar }: Format): Run | undefined => (scalar ? undefined : make(double));
 
 floatForms(0x10, ({ double, scalar }) => (scalar ? loadScalar(double ? 8 : 4) : loadWhole(xmm, false)));
 floatForms(0x11, ({ double, scalar }) => (scalar ? storeScalar(double ? 8 : 4) : storeWhole(xmm, false)));
-floatForms(0x12, wholeOnly((double) => loadHalf(0, !double)));
-floatForms(0x13, wholeOnly(() => storeHalf(0)));
+floatForms(0x12, wholeOnly(() => loadHalf(0)), unlessDouble);
+floatForms(0x13, wholeOnly(() => storeHalf(0)), inMemory);
 floatForms(0x14, wholeOnly((double) => unpackForm(false, double)));
 floatForms(0x15, wholeOnly((double) => unpackForm(true, double)));
-floatForms(0x16, wholeOnly((double) => loadHalf(1, !double)));
-floatForms(0x17, wholeOnly(() => storeHalf(1)));
+floatForms(0x16, wholeOnly(() => loadHalf(1)), unlessDouble);
+floatForms(0x17, wholeOnly(() => storeHalf(1)), inMemory);
 floatForms(0x28, wholeOnly(() => loadWhole(xmm, true)));
 floatForms(0x29, wholeOnly(() => storeWhole(xmm, true)));
-floatForms(0x2b, wholeOnly(() => storeNonTemporal(xmm)));
+floatForms(0x2b, wholeOnly(() => storeNonTemporal(xmm)), inMemory);
 floatForms(0x2e, wholeOnly((double) => orderForm(false, double)));
 floatForms(0x2f, wholeOnly((double) => orderForm(true, double)));
-floatForms(0x50, wholeOnly((double) => signMask(xmm, double ? 8 : 4)));
+floatForms(0x50, wholeOnly((double) => signMask(xmm, double ? 8 : 4)), inRegisters);
 floatForms(0x51, squareRootForm);
 floatForms(0x52, (format) => (format.double ? undefined : approximateForm(true, format)));
 floatForms(0x53, (format) => (format.double ? undefined : approximateForm(false, format)));
@@ -189,14 +200,17 @@ form(Prefix.repne, 0xe6, SSE2, 'xmm', convertForm(doubleToInteger(false), 2, xmm
 
 // ── entry points ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** CVTPI2PD leaves the x87 alone when its operand is in memory; CVTPI2PS does so, too, on the processors measured. */
+const sparesX87 = (insn: Instruction): boolean => insn.memory && (insn.opcode & 0xff) === 0x2a;
+
 /** Execute an instruction of the table. #UD for holes in it, and for what the CPU's model has not got. */
 export function executeVector(cpu: Processor, insn: Instruction): void {
   const found = forms.get(vectorKey(prefixOf(insn), insn.opcode & 0xff));
-  if (found === undefined) raise(Vector.invalidOpcode);
+  if (found === undefined || !found.exists(insn)) raise(Vector.invalidOpcode);
   need(cpu, found.extension);
   if (found.uses === 'mmx') needMmx(cpu);
   else if (found.uses !== 'none') needXmm(cpu);
-  if (found.uses === 'mixed') needNoX87Exception(cpu);
+  if (found.uses === 'mixed' && !sparesX87(insn)) needNoX87Exception(cpu);
   found.run(cpu, insn);
   if (found.uses === 'mmx') enterMmx(cpu);
 }

@@ -1,7 +1,6 @@
 /*
  * Moves between vector registers, general registers and memory.
  */
-import { raise, Vector } from '../fault.js';
 import type { Instruction } from '../instruction.js';
 import type { Processor } from '../processor.js';
 import { Register, SegmentRegister, State } from '../state.js';
@@ -14,12 +13,6 @@ export type Run = (cpu: Processor, insn: Instruction) => void;
 
 const mmx = 8;
 const xmm = 16;
-const memoryOnly = (insn: Instruction): void => {
-  if (!insn.memory) raise(Vector.invalidOpcode);
-};
-const registerOnly = (insn: Instruction): void => {
-  if (insn.memory) raise(Vector.invalidOpcode);
-};
 
 /** Whole registers: MOVQ mm, MOVAPS, MOVUPS, MOVDQA, MOVDQU. */
 export function loadWhole(bytes: number, aligned: boolean): Run {
@@ -41,11 +34,7 @@ export function storeWhole(bytes: number, aligned: boolean): Run {
 
 /** MOVNTQ, MOVNTPS, MOVNTDQ: the hint means nothing here. */
 export function storeNonTemporal(bytes: number): Run {
-  const store = storeWhole(bytes, bytes === xmm);
-  return (cpu, insn) => {
-    memoryOnly(insn);
-    store(cpu, insn);
-  };
+  return storeWhole(bytes, bytes === xmm);
 }
 
 /** MOVSS, MOVSD: from memory the rest becomes zero, from a register it stays. */
@@ -115,9 +104,8 @@ export function storeDoubleword(bytes: number): Run {
  * MOVLPS, MOVHPS, MOVLPD, MOVHPD, MOVHLPS, MOVLHPS: one half of a register.
  * @param half which half of the destination: 0 or 1. Between registers it comes from the other one.
  */
-export function loadHalf(half: number, betweenRegisters: boolean): Run {
+export function loadHalf(half: number): Run {
   return (cpu, insn) => {
-    if (!betweenRegisters) memoryOnly(insn);
     readOperand(cpu, insn, xmm, mmx, s);
     readRegister(cpu, middle(insn), xmm, d);
     d.u64[half] = s.u64[insn.memory ? 0 : 1 - half]!;
@@ -127,7 +115,6 @@ export function loadHalf(half: number, betweenRegisters: boolean): Run {
 
 export function storeHalf(half: number): Run {
   return (cpu, insn) => {
-    memoryOnly(insn);
     readRegister(cpu, middle(insn), xmm, d);
     d.u64[0] = d.u64[half]!;
     writeMemory(cpu, address(cpu, insn, mmx, true, false), mmx);
@@ -136,7 +123,6 @@ export function storeHalf(half: number): Run {
 
 /** MOVQ2DQ. */
 export const mmxToXmm: Run = (cpu, insn) => {
-  registerOnly(insn);
   d.u64[1] = 0n;
   readRegister(cpu, low(insn), mmx, d);
   writeRegister(cpu, middle(insn), xmm);
@@ -144,14 +130,12 @@ export const mmxToXmm: Run = (cpu, insn) => {
 
 /** MOVDQ2Q. */
 export const xmmToMmx: Run = (cpu, insn) => {
-  registerOnly(insn);
   readRegister(cpu, low(insn), xmm, d);
   writeRegister(cpu, middle(insn), mmx);
 };
 
 /** MOVNTI. */
 export const storeGeneral: Run = (cpu, insn) => {
-  memoryOnly(insn);
   writeRm(cpu, insn, 4, cpu.i32[(State.gpr >> 2) + middle(insn)]!);
 };
 
@@ -168,7 +152,6 @@ export function insertWord(bytes: number): Run {
 /** PEXTRW. */
 export function extractWord(bytes: number): Run {
   return (cpu, insn) => {
-    registerOnly(insn);
     readRegister(cpu, low(insn), bytes, d);
     writeGeneral(cpu, middle(insn), 4, d.u16[insn.immediate & (bytes / 2 - 1)]!);
   };
@@ -177,7 +160,6 @@ export function extractWord(bytes: number): Run {
 /** PMOVMSKB, MOVMSKPS, MOVMSKPD: the top bits of lanes. */
 export function signMask(bytes: number, lane: 1 | 4 | 8): Run {
   return (cpu, insn) => {
-    registerOnly(insn);
     readRegister(cpu, low(insn), bytes, d);
     let mask = 0;
     for (let i = 0; i < bytes / lane; i++) mask |= (d.u8[(i + 1) * lane - 1]! >> 7) << i;
@@ -188,7 +170,6 @@ export function signMask(bytes: number, lane: 1 | 4 | 8): Run {
 /** MASKMOVQ, MASKMOVDQU: bytes whose mask has its top bit set, to where EDI points. */
 export function storeMasked(bytes: number): Run {
   return (cpu, insn) => {
-    registerOnly(insn);
     readRegister(cpu, middle(insn), bytes, d);
     readRegister(cpu, low(insn), bytes, s);
     const edi = cpu.i32[(State.gpr >> 2) + Register.edi]!;

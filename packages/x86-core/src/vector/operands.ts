@@ -91,10 +91,15 @@ export function writeRegister(cpu: Processor, register: number, bytes: number): 
   if (bytes !== wide) cpu.i32[to + 2] = mmxExponent;
 }
 
-/** Linear address of the memory operand. @param aligned #GP(0) when it is no multiple of 16 */
+/**
+ * Linear address of the memory operand. Where alignment is checked, #AC is left to the processor for MOVUPS and its kin:
+ * AMD's have it, Intel's have not.
+ * @param aligned #GP(0) when it is no multiple of 16
+ */
 export function address(cpu: Processor, insn: Instruction, bytes: number, write: boolean, aligned: boolean): number {
   const linear = cpu.linear(insn.segment, cpu.effectiveAddress(insn), bytes, write);
   if (aligned && (linear & (wide - 1)) !== 0) raise(Vector.protection);
+  if (bytes === wide && cpu.undefinedResults === 'amd') cpu.checkAlignment(linear, wide);
   return linear;
 }
 

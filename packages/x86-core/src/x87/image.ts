@@ -171,8 +171,8 @@ const Fx = {
   mxcsr: 24, mxcsrMask: 28, st: 32, xmm: 160,
 } as const;
 const fxAlignment = 15;
-/** Where alignment is checked, Intel's processors have #AC for multiples of less than this. */
-const intelFxAlignment = 4;
+/** Where alignment is checked, processors have #AC for multiples of less than this; the manual leaves it to them. */
+const checkedFxAlignment = 4;
 /** MXCSR bits that exist, denormals-are-zero among them. */
 const mxcsrBits = 0xffff;
 const xmmWords = 32;
@@ -180,8 +180,7 @@ const xmmWords = 32;
 function fxOperand(cpu: Processor, insn: Instruction, write: boolean): number {
   if (cpu.i32[State.cr0 >> 2]! & (Cr0.em | Cr0.ts)) raise(Vector.noDevice);
   const linear = cpu.linear(insn.segment, cpu.effectiveAddress(insn), Fx.bytes, write);
-  // the manual lets each processor find out about either; AMD's are not known to us
-  if (cpu.undefinedResults === 'intel') cpu.checkAlignment(linear, intelFxAlignment);
+  cpu.checkAlignment(linear, checkedFxAlignment);
   if (linear & fxAlignment) raise(Vector.protection);
   if (write) cpu.probeWrite(linear, Fx.bytes);
   else cpu.probeRead(linear, Fx.bytes);
