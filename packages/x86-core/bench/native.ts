@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { whyNo32BitPrograms } from '../verify/programs-of-32-bits.js';
 import { inflate } from './programs.js';
 import { nativeLoader } from './programs/images.js';
 import { patience, type Side } from './runner.js';
@@ -14,18 +15,9 @@ import { patience, type Side } from './runner.js';
 const execute = promisify(execFile);
 
 /** The side, or why there is none here. */
-export async function native(): Promise<Side | string> {
-  if (process.platform !== 'linux') return `${process.platform} runs no Linux programs`;
-  const probe = await prepare(new Uint8Array());
-  try {
-    await execute(probe.loader);
-  } catch (thrown) {
-    // without arguments it ends with status 1; what cannot start has no status that is a number
-    const { code, message } = thrown as { code?: unknown; message: string };
-    if (code !== 1) return `32-bit x86 programs do not run here: ${message.trim()}`;
-  } finally {
-    await rm(probe.directory, { recursive: true });
-  }
+export function native(): Side | string {
+  const why = whyNo32BitPrograms();
+  if (why !== undefined) return why;
   return async (image) => {
     const { directory, loader, path } = await prepare(image);
     const results = new Set<number>();

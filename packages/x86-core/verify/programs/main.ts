@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { type CpuidModel, cpuidModels, type EngineName } from '../../src/index.js';
 import { Unsupported } from './abi.js';
 import { buildAll, canBuild } from './builds.js';
+import { whyNo32BitPrograms } from '../programs-of-32-bits.js';
 import { compareResults } from './compare-results.js';
 import { busyboxJobs } from './jobs-busybox.js';
 import { jobsOf } from './jobs-c.js';
@@ -116,6 +117,11 @@ function compareOnce(job: Job, native: Result, model: Model, engine: EngineName,
 function main(): number {
   const limit = Number(option('reference', String(referenceLimit)));
   const talkative = process.argv.includes('--all');
+  const why = whyNo32BitPrograms();
+  if (why !== undefined) {
+    console.error(`There is nothing to compare with: ${why}.`);
+    return 2;
+  }
   const jobs = findJobs(option('only', ''));
   const perModel = models.map(() => ({ runs: 0, different: 0, approximate: 0, lines: 0, retired: 0 }));
   for (const job of jobs) {
