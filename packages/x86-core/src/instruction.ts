@@ -58,7 +58,17 @@ export interface Instruction {
   readonly slotSize: Uint8Array;
 }
 
-/** A copy that the next decode leaves alone. */
-export function copyInstruction(insn: Instruction): Instruction {
-  return { ...insn, kind: insn.kind.slice(), register: insn.register.slice(), slotSize: insn.slotSize.slice() };
+/** Three bytes → the array that all copies with these in their slots share: a typed array is far dearer than the rest of a copy. */
+const slots = new Map<number, Uint8Array>();
+
+function sharedSlots(bytes: Uint8Array): Uint8Array {
+  const key = bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16);
+  let shared = slots.get(key);
+  if (shared === undefined) slots.set(key, (shared = bytes.slice()));
+  return shared;
+}
+
+/** A copy that the next decode leaves alone, to be read only. */
+export function copyInstruction(insn: Instruction): Readonly<Instruction> {
+  return { ...insn, kind: sharedSlots(insn.kind), register: sharedSlots(insn.register), slotSize: sharedSlots(insn.slotSize) };
 }

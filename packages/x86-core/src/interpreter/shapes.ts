@@ -17,14 +17,14 @@ const everyAddressing = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|push|movzx8|m
 const throughSegments = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|push|movzx8|movzx16|call_indirect|jmp_indirect|xadd|cmpxchg|xchg)$/;
 const sixteenBit = /^(mov|add|sub|cmp|and|or|xor|test|inc|dec|movzx8|shl|shr|sar|rol|ror|imul|cbw|lea|not|neg|nop|hint|movs|stos|lods|scas)$/;
 
-/** A number that tells shapes apart. */
+/** A number that tells shapes apart. To an instruction on bytes the operand-size prefix means nothing. */
 export function shapeKey(
   definition: Definition, size: number, operandSize: number, kinds: ArrayLike<number>, sizes: ArrayLike<number>, memory: number,
 ): number {
   let key = definition.id;
   key = key * 4 + (size >> 1);
   key = key * 4 + memory;
-  key = key * 2 + (operandSize >> 2);
+  key = key * 2 + (size === 1 ? 1 : operandSize >> 2);
   for (let slot = 0; slot < 3; slot++) {
     const kind = slot < kinds.length ? kinds[slot]! : SlotKind.none;
     key = key * 4 + kind;
@@ -40,7 +40,7 @@ export function keyOf({ definition, size, operandSize, kinds, sizes, memory }: S
 
 /** All shapes the interpreter has handlers for. */
 export function selectShapes(): Shape[] {
-  const shapes: Shape[] = [];
+  const shapes = new Map<number, Shape>();
   for (const form of operandForms()) {
     const { name, hot } = form.definition;
     if (!hot || (form.operandSize === 2 && !sixteenBit.test(name))) continue;
@@ -53,9 +53,13 @@ export function selectShapes(): Shape[] {
         ];
     // MOV from a segment register writes two bytes of memory but four of a register: only the latter is plain
     if (name.startsWith('mov_from_') && form.kinds[0] === SlotKind.memory) continue;
-    for (const memory of forms) shapes.push({ ...form, memory });
+    for (const memory of forms) {
+      const shape = { ...form, memory };
+      const key = keyOf(shape);
+      if (form.operandSize === 4 || !shapes.has(key)) shapes.set(key, shape);
+    }
   }
-  return shapes;
+  return [...shapes.values()];
 }
 
 /** A comparison and the conditional branch behind it, as one handler. */

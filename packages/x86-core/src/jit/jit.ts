@@ -311,13 +311,14 @@ export class Jit {
     const header = blocks && loopAround(blocks);
     const start = ((linear & ~pageMask) + (header ?? 0)) >>> 0;
     const above = header === undefined ? undefined : this.#code.find(start);
-    if (above === undefined || this.#isPseudo(above.record)) {
+    if (above === undefined || this.#isPseudo(above.record) || this.#covered.get(above.record)) {
+      // a region that has the loop is left from within: then this is where it goes on
       if (blocks) yield* this.#compile(origin, blocks);
-    } else if (!this.#covered.get(above.record)) {
+    } else {
       const around = this.#originAt(above, start);
       const loop = this.#discover(around);
       if (loop) yield* this.#compile(around, loop);
-    } else return;
+    }
     this.#counts.set(origin.record, 0);
   }
 

@@ -24,8 +24,9 @@ export interface Emitter {
 /** Write a graph, a node in each step. Node 0 is the entry; every node is reachable or is not written. */
 export function* emitStructured(successors: readonly (readonly number[])[], emitter: Emitter): Generator<void, void> {
   const { order, predecessors, dominator, dominates, isBack } = analyse(successors);
-  const isLoop = (node: number): boolean => predecessors.get(node)!.some((from) => isBack(from, node) && dominates(node, from));
-  const forward = (node: number): number => predecessors.get(node)!.filter((from) => !isBack(from, node)).length;
+  const loops = new Set(order.filter((node) => predecessors.get(node)!.some((from) => isBack(from, node) && dominates(node, from))));
+  /** Several ways lead to these, apart from those back. */
+  const merging = new Set(order.filter((node) => predecessors.get(node)!.filter((from) => !isBack(from, node)).length > 1));
   const children = new Map<number, number[]>(order.map((node) => [node, []]));
   for (const node of order.slice(1)) children.get(dominator.get(node)!)!.push(node);
 
@@ -39,9 +40,9 @@ export function* emitStructured(successors: readonly (readonly number[])[], emit
   };
 
   const tree = (node: number): void => {
-    // several ways lead to these: they come behind blocks, the last one outermost
-    const merges = children.get(node)!.filter((child) => forward(child) > 1).reverse();
-    if (!isLoop(node)) return within(node, merges);
+    // these come behind blocks, the last one outermost
+    const merges = children.get(node)!.filter((child) => merging.has(child)).reverse();
+    if (!loops.has(node)) return within(node, merges);
     emitter.loop((again) => {
       starts.set(node, again);
       within(node, merges);
@@ -49,7 +50,10 @@ export function* emitStructured(successors: readonly (readonly number[])[], emit
   };
   const within = (node: number, merges: readonly number[]): void => {
     const [last, ...others] = merges;
-    if (last === undefined) return soon(() => emitter.code(node, (successor) => goTo(node, successor), node !== order[0] && forward(node) === 1 && !isLoop(node)));
+    if (last === undefined) {
+      const only = node !== order[0] && !merging.has(node) && !loops.has(node);
+      return soon(() => emitter.code(node, (successor) => goTo(node, successor), only));
+    }
     emitter.block((exit) => {
       ends.set(last, exit);
       within(node, others);
@@ -60,7 +64,7 @@ export function* emitStructured(successors: readonly (readonly number[])[], emit
     if (isBack(from, to)) {
       if (!dominates(to, from)) return false;
       starts.get(to)!();
-    } else if (forward(to) > 1) ends.get(to)!();
+    } else if (merging.has(to)) ends.get(to)!();
     else tree(to);
     return true;
   };
