@@ -2,10 +2,11 @@
  * Two engines run the same random programs, a random number of instructions at a time, while the rights of pages change.
  * They must agree to the last bit of state, memory and exit after every run.
  */
-import { type EngineName, ExitReason, type JitOptions, type JitStatistics, Machine, SegmentRegister } from '../index.js';
+import { type EngineName, ExitReason, type JitOptions, Machine, SegmentRegister } from '../index.js';
 import { Cr0, Cr4, State } from '../state.js';
 import { interestingWord, Random } from './random.js';
 import { codePages, dataPages, Linear, makeProgram, pageBytes, type Program } from './random-program.js';
+import { Stable, type Work } from './stable.js';
 
 const exitSelector = 0x10;
 /** Physical page numbers. */
@@ -67,11 +68,12 @@ function snapshot(machine: Machine, exit: string, retired: number): string {
 
 /** Runs the same random programs on two engines and tells the first difference. */
 export class Duel {
-  readonly #machines: readonly [Machine, Machine];
+  readonly #stable: Stable;
+  #machines!: readonly [Machine, Machine];
 
   /** @param jit the second one's */
   constructor(first: EngineName = 'reference', second: EngineName = 'interpreter', jit?: JitOptions) {
-    this.#machines = [makeMachine(first), makeMachine(second, jit)];
+    this.#stable = new Stable(() => makeMachine(first), () => makeMachine(second, jit));
   }
 
   /** A sentence about the first difference, or undefined when the engines agree about this seed's program. */
@@ -79,6 +81,7 @@ export class Duel {
     const random = new Random(seed);
     const program = makeProgram(random);
     const data = Uint8Array.from({ length: dataPages * pageBytes }, () => (random.oneIn(4) ? 0 : random.below(256)));
+    this.#machines = this.#stable.take() as readonly [Machine, Machine];
     const [a, b] = this.#machines;
     for (const machine of this.#machines) {
       machine.physical.write(Frame.code * pageBytes, program.bytes);
@@ -106,8 +109,8 @@ export class Duel {
     return undefined;
   }
 
-  /** What the second engine's JIT has done so far. */
-  get regions(): JitStatistics { return this.#machines[1].cpu.statistics.regions; }
+  /** What the second engine has done so far. */
+  get work(): Work { return this.#stable.work[1]!; }
 
   /** Continue somewhere else, with the same on both sides. */
   #restart(random: Random, program: Program, everything: boolean): void {

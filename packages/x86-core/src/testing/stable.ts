@@ -6,10 +6,14 @@ import type { Machine } from '../index.js';
 import type { InstructionCounts } from '../interpreter/engine.js';
 
 /** Programs that a machine is used for. */
-const programs = 8;
+const programs = 16;
 
 /** What an engine has done on all machines that there were. */
-export interface Work extends InstructionCounts { compiled: number }
+export interface Work extends InstructionCounts {
+  /** Regions made, and runs of regions that were compared with the reference engine (JIT option `lockstep`). */
+  compiled: number;
+  compared: number;
+}
 
 export class Stable {
   readonly #make: readonly (() => Machine)[];
@@ -20,7 +24,7 @@ export class Stable {
   /** @param make how each of the machines is made */
   constructor(...make: readonly (() => Machine)[]) {
     this.#make = make;
-    this.#former = make.map(() => ({ regions: 0, interpreter: 0, reference: 0, compiled: 0 }));
+    this.#former = make.map(() => ({ regions: 0, interpreter: 0, reference: 0, compiled: 0, compared: 0 }));
   }
 
   /** The machines, for another program. */
@@ -40,7 +44,7 @@ export class Stable {
       const { regions, interpreter, reference } = now.instructions;
       return {
         regions: former.regions + regions, interpreter: former.interpreter + interpreter,
-        reference: former.reference + reference, compiled: former.compiled + now.regions.compiled,
+        reference: former.reference + reference, compiled: former.compiled + now.regions.compiled, compared: former.compared + now.regions.compared.regions,
       };
     });
   }
