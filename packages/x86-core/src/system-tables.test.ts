@@ -15,9 +15,12 @@ const tables = readdirSync(directory).filter((file) => file.startsWith('system-'
   return [file.replace('.txt', ''), lines] as const;
 });
 const patience = 300_000;
+/** Most of what a case takes is the supervisor, which is slow on the reference engine; and what a system instruction does is the reference's work on all. */
+const share = { reference: 8, interpreter: 1, jit: 1 } as const;
 
 describe.each(['reference', 'interpreter', 'jit'] as const)('%s engine', (engine) => {
-  it.each(tables)('%s', (_, lines) => {
+  it.each(tables)('%s', (_, all) => {
+    const lines = all.filter((_line, i) => i % share[engine] === 0);
     const cases = lines.map((line) => parseSystemCase(line));
     const outcomes = runOurs(engine, cases.map(({ c }) => c));
     const wrong = cases.flatMap(({ c, manual }, i) => {
@@ -30,7 +33,7 @@ describe.each(['reference', 'interpreter', 'jit'] as const)('%s engine', (engine
 
 it('the tables have exceptions beside what went well, from every state', () => {
   const all = tables.flatMap(([, lines]) => lines);
-  expect(all.length).toBeGreaterThan(2000);
+  expect(all.length).toBeGreaterThan(8000);
   for (const state of ['ring0', 'ring1', 'ring2', 'ring3', 'v86', 'real']) {
     const own = all.filter((line) => line.includes(` | ${state} `));
     expect([state, own.some((line) => line.includes('| #')), own.some((line) => line.includes('| int f0'))]).toEqual([state, true, true]);

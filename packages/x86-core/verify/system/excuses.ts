@@ -70,10 +70,11 @@ const noted = (told: Told, vector: number): boolean => told.get('vector') === ve
 const contributory = new Set([10, 11, 12, 13]);
 
 /** A jump, a task or a gate leads out of its code segment: our #GP(0), at the transfer or at the first instruction there. */
-function beyondCode(c: SystemCase, group: string, ours: Told, theirs: Told): boolean {
+function beyondCode(c: SystemCase, group: string, ours: Told): boolean {
   if (noted(ours, 13) && (num(ours.get('error')) & ~1) === 0) return /old modes|^int|exceptions|^far|task|^iret|^retf/.test(group);
   // on the way to the handler of another fault, and where the handler is a task that runs already, it becomes a double fault
-  return noted(ours, 8) && /exceptions|task for a fault/.test(group) && !noted(theirs, 8) && hasShortCode(c);
+  const doubled = noted(ours, 8) || ours.get('lost') === 'shutdown';
+  return doubled && /exceptions|task for a fault/.test(group) && hasShortCode(c);
 }
 
 /** There is a code segment that ends before, or within, the code it is to hold. */
@@ -82,6 +83,15 @@ function hasShortCode(c: SystemCase): boolean {
     const at = At.gdt + Sel.free + offset;
     return (c.peek32(at + 4) & (codeSegment | granular)) === codeSegment && (c.peek32(at) & 0xffff) <= At.landing;
   });
+}
+
+/** The level of the code that the end of a case has interrupted. */
+const levelIn = (told: Told, c: SystemCase): number => num(told.get('cs') ?? c.registers.cs) & 3;
+
+/** An error code names a conforming code segment of the GDT. */
+function isConforming(c: SystemCase, error: number): boolean {
+  const conforming = 0x1c00;
+  return (error & 4) === 0 && (c.peek32(At.gdt + (error & 0x1f8) + 4) & conforming) === conforming;
 }
 
 /** A gate that a program in virtual-8086 mode comes to leads to another level than 0. */
@@ -111,8 +121,8 @@ export const excuses: readonly Excuse[] = [
   { why: 'upper halves of registers that come out of a 16-bit TSS are left open', one: (d, _c, _group, ours) => (general.has(d.name) && (xor(d) & 0xffff) === 0 && ours.get('tr') !== undefined) },
   { why: 'TSS selectors of the LDT are #GP; the translator says #TS, or looks at the descriptor first', all: (_c, _group, ours, theirs) => noted(ours, 13) && (num(ours.get('error')) & 4) !== 0 && (noted(theirs, 10) || noted(theirs, 11)) },
   { why: 'faults while a new task\'s segments are loaded may leave anything behind (SDM 3, 8.3)', all: (_c, _group, ours, theirs) => contributory.has(num(ours.get('vector'))) && ours.get('vector') === theirs.get('vector') && ours.get('tr') !== undefined && ours.get('tr') === theirs.get('tr') && ours.get('error') === theirs.get('error') },
-  { why: 'pushes look at the stack segment\'s limit; the translator\'s do not', all: (_c, group, ours, theirs) => /sreg|les lds lss|task/.test(group) && noted(ours, 8) && !noted(theirs, 8) },
-  { why: 'a 16-bit task does not go on in virtual-8086 mode; the translator\'s does', all: (c, group, ours) => group === 'task for a fault' && c.state === 'v86' && ours.get('tr') === Sel.tss16 },
+  { why: 'pushes look at the stack segment\'s limit; the translator\'s do not', all: (_c, group, ours, theirs) => /sreg|les lds lss|task|^int/.test(group) && noted(ours, 8) && !noted(theirs, 8) },
+  { why: 'a 16-bit task does not go on in virtual-8086 mode; the translator\'s does', all: (c, group, ours) => (group === 'task for a fault' || group === 'int in v86') && c.state === 'v86' && ours.get('tr') === Sel.tss16 },
   { why: 'a fault there may also find no stack', all: (_c, group, ours, theirs) => /task/.test(group) && noted(ours, 8) && contributory.has(num(theirs.get('vector'))) && theirs.get('tr') !== undefined },
   { why: 'offsets beyond the code segment are #GP(0) (EXT aside) before anything is pushed; the translator looks at far calls and jumps only, late, and names the selector', all: beyondCode },
   { why: 'null selectors in FS and GS become 0 on the way to an outer level, too; the translator leaves them', one: (d) => (d.name === 'fs' || d.name === 'gs') && d.ours === 0 && num(d.theirs) < 4 },
@@ -130,6 +140,11 @@ export const excuses: readonly Excuse[] = [
   { why: 'breakpoints on ports without CR4.DE are undefined', all: (c, group) => group === 'port breakpoints' && (c.registers.cr4 & 8) === 0 },
   { why: 'reserved bits of page-directory pointers are #GP(0) when CR3 is loaded; the translator reads them at each walk', all: (_c, group, ours) => group === 'page-directory pointers' && noted(ours, 13) },
   { why: 'bits 13 to 20 of a 4 MiB page are reserved without PSE-36; the translator has it', all: (c, group, ours) => group === '4 MiB pages' && noted(ours, 14) && (num(ours.get('error')) & 8) !== 0 && (c.peek32(At.directory + 8) & 0x1f_e000) !== 0 },
+  { why: 'a call gate to a conforming segment leaves the level as it is; the translator gives CS the segment\'s', all: (c, group, ours, theirs) => group === 'far to call gates' && noted(ours, 0xf0) && levelIn(ours, c) > levelIn(theirs, c) && (num(ours.get('cs')) ^ num(theirs.get('cs'))) < 4 },
+  { why: 'a jump through a gate to a segment that is not present is #NP; the translator says #GP', all: (_c, group, ours, theirs) => group === 'far to call gates' && noted(ours, 11) && noted(theirs, 13) && ours.get('error') === theirs.get('error') },
+  { why: 'returns to a stack segment that is not present are #SS; the translator says #NP', all: (_c, group, ours, theirs) => /^i?ret/.test(group) && noted(ours, 12) && noted(theirs, 11) && ours.get('error') === theirs.get('error') },
+  { why: 'a task may begin in a conforming segment of a lower level; the translator says #TS', all: (c, group, ours, theirs) => /task/.test(group) && ours.get('tr') !== undefined && noted(theirs, 10) && isConforming(c, num(theirs.get('error'))) },
+  { why: 'what will be written over the end of a page must be writable on both; the translator reads it all first', all: (c, group, ours, theirs) => /pages/.test(group) && c.code[0] === 0x0f && (c.registers.ebx & 0xfff) > 0xffc && noted(ours, 14) && noted(theirs, 14) },
   { why: 'DR6 bit 12 cannot be set', one: (d, _c, group) => group === 'mov dr' && (d.name === 'dr6' || d.name === 'eax') && xor(d) === 1 << 12 },
 ];
 

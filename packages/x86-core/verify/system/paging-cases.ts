@@ -3,7 +3,7 @@
  */
 import { bytesOf, type Draw, group, type SystemGroup } from './draw.js';
 import type { SystemCase } from './system-case.js';
-import { At, Pte, Tss } from './world.js';
+import { At, Pte, Tss, worldBytes } from './world.js';
 
 const [pg, wp] = [1 << 31, 1 << 16] as const;
 const [pse, pae, pge] = [0x10, 0x20, 0x80] as const;
@@ -67,6 +67,9 @@ export const pagingGroups: readonly SystemGroup[] = [
     c.world.set([0x41, 0xcd, 0xf0], At.data + 0x10);
     const reserved = draw.oneIn(5) ? 1 << (13 + draw.below(9)) : 0;
     c.poke32(At.directory + 8, rights(draw) | Pte.large | reserved);
+    // without large pages that is a table, which should not lead to where there is no memory
+    const entry = reserved + 4 * (At.data >>> 12);
+    if ((c.registers.cr4 & pse) === 0 && entry < worldBytes) c.poke32(entry, At.data | rights(draw));
     access(c, draw, At.largeWindow + At.data + place(draw));
   }),
   group('pae pages', state, (c, draw) => {
