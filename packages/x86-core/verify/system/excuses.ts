@@ -137,6 +137,7 @@ export const excuses: readonly Excuse[] = [
   { why: 'a TSS whose T flag is set traps; the translator does not know it', all: (c, group, ours) => /task/.test(group) && noted(ours, 1) && (c.peek32(At.tssB + Tss.trap) & 1) !== 0 },
   { why: 'DR7.GD is not there in the translator', all: (c) => (c.registers.dr7 & (1 << 13)) !== 0 },
   { why: 'of several breakpoints met at once the translator names some', one: (d, _c, group) => group === 'breakpoints' && d.name === 'dr6' && (num(d.ours) & num(d.theirs) & 0xf) !== 0 && (xor(d) & ~0xf) === 0 },
+  { why: 'conditions of breakpoints that are not enabled may be told in DR6', one: (d, c, group) => group === 'single steps' && d.name === 'dr6' && (c.registers.dr7 & 0xff) === 0 && (xor(d) & ~0xf) === 0 },
   { why: 'breakpoints on ports without CR4.DE are undefined', all: (c, group) => group === 'port breakpoints' && (c.registers.cr4 & 8) === 0 },
   { why: 'reserved bits of page-directory pointers are #GP(0) when CR3 is loaded; the translator reads them at each walk', all: (_c, group, ours) => group === 'page-directory pointers' && noted(ours, 13) },
   { why: 'bits 13 to 20 of a 4 MiB page are reserved without PSE-36; the translator has it', all: (c, group, ours) => group === '4 MiB pages' && noted(ours, 14) && (num(ours.get('error')) & 8) !== 0 && (c.peek32(At.directory + 8) & 0x1f_e000) !== 0 },
