@@ -4,7 +4,8 @@ export { type CpuidLeaf, cpuidModel, type CpuidModel, cpuidModels, ExtendedFeatu
 export { X86Error, type X86ErrorCode } from './error.js';
 export { type Exit, ExitReason } from './exit.js';
 export { PageFault, pushesErrorCode, Vector } from './fault.js';
-export type { JitStatistics, RegionCode } from './jit/jit.js';
+export type { JitStatistics } from './jit/jit.js';
+export type { RegionCode } from './jit/regions.js';
 export { checkJitOptions, defaultJitOptions, type JitOptions } from './jit/options.js';
 export { Machine, type MachineOptions, PhysicalMemory } from './machine.js';
 export type { SegmentCache } from './possible.js';

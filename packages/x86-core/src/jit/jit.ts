@@ -2,15 +2,15 @@
  * Regions: hot code as WebAssembly functions of its own.
  *
  * The engine runs in slices; where a slice happens to end, code is hot more often than not, and so it is where regions are
- * left often. An address met a few times so becomes the entry of a region (discover.ts), which is compiled (compile.ts) and called from the
- * record there, and by other regions (links.ts). Regions belong to their pages: when the bytes of one change, they go.
+ * left often. An address met a few times so becomes the entry of a region (discover.ts), which is compiled (compile.ts)
+ * and found by whoever comes by (regions.ts) until its code changes.
  */
 import { Decoder } from '../decode.js';
 import type { Instruction } from '../instruction.js';
 import type { CodeCache, CodePage } from '../interpreter/code-cache.js';
-import { Handler, regionRecordShift } from '../interpreter/generate.js';
-import { Field, recordSize } from '../interpreter/record.js';
-import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
+import { Handler } from '../interpreter/generate.js';
+import { Field } from '../interpreter/record.js';
+import type { Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 import { missesPerLook } from './accesses.js';
@@ -20,11 +20,10 @@ import { type Assumptions, assumeNow, declinesPerLook, noAssumptions, takeObserv
 import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
-import { forgetPlaces } from './dispatch.js';
-import { Links } from './links.js';
 import type { Candidate, Lockstep, RegionFunction } from './lockstep.js';
 import type { JitSettings } from './options.js';
-import { hasTailCalls, nowhere } from './tail-calls.js';
+import { nowherePlace, type Region, type RegionCode, Regions } from './regions.js';
+import { hasTailCalls } from './tail-calls.js';
 
 const pageSize = 0x1000;
 const pageMask = 0xfff;
@@ -51,8 +50,6 @@ const maxWrong = 3;
 const instructionsPerMiss = 2000;
 /** Addresses remembered before counting starts anew. */
 const maxCounted = 4096;
-/** Place of the function that stands for no region; the others follow. */
-const nowherePlace = firstPlace.region;
 
 /** What the JIT has done; all since the machine was made, unless it says otherwise. */
 export interface JitStatistics {
@@ -76,18 +73,6 @@ export interface JitStatistics {
   compared: { regions: number; instructions: number };
 }
 
-/** A region, for people to look at. */
-export interface RegionCode {
-  /** Linear address of its entry when it was made. */
-  readonly linear: number;
-  /** It is for level 3, not for the others. */
-  readonly user: boolean;
-  /** The guest's instructions: straight pieces, the entry's first, with the bytes at their linear addresses. Routines that were taken in come once for each call. */
-  readonly blocks: readonly { readonly linear: number; readonly bytes: Uint8Array }[];
-  /** The WebAssembly module, whose one function the region is. Before the code of each instruction its linear address is pushed and dropped. */
-  readonly module: Uint8Array;
-}
-
 /** Where there is no JIT. */
 export const noRegions: JitStatistics = {
   live: 0, links: 0, compiled: 0, improved: 0, dropped: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0,
@@ -96,24 +81,20 @@ export const noRegions: JitStatistics = {
 
 /** The regions of a machine. */
 export class Jit {
-  readonly #stats = { compiled: 0, improved: 0, dropped: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0 };
+  readonly #stats = { compiled: 0, improved: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0 };
   readonly #cpu: Processor;
   readonly #code: CodeCache;
-  #table: WebAssembly.Table;
-  /** Regions that have gone since the table was new, and bytes of all that were made for it. */
-  #remains = 0;
+  /** Bytes of all that was made for the table there is now. */
   #bytesForTable = 0;
   readonly #install: (unit: Unit) => boolean;
   /** Set where regions are compared with the reference engine. */
   lockstep: Lockstep | undefined;
   readonly #settings: JitSettings;
   readonly #decoder: Decoder;
-  readonly #links: Links;
+  readonly #regions: Regions;
   readonly #profiles: CallProfiles;
-  readonly #nowhere = nowhere();
   /** Record → times it was met. */
   readonly #counts = new Map<number, number>();
-  readonly #regions = new Map<number, Region>();
   /** Keys of regions that are better off without windows. */
   readonly #withoutWindows = new Set<number>();
   /** Keys of regions that found something else than they assumed → what is assumed now, and how often that was wrong. */
@@ -121,15 +102,10 @@ export class Jit {
   readonly #wrong = new Map<number, number>();
   /** Physical page → times that it has changed under its regions, or under one on its way. */
   readonly #changes = new Map<number, number>();
-  /** Records of instructions that regions have → how many have them. */
-  readonly #covered = new Map<number, number>();
-  /** Those of them that began a block when their region was made. */
-  readonly #leaders = new Set<number>();
   /** Regions that wait for others to share a module with. */
   readonly #batch: Batch<Region>;
   /** The region that is being made, a step between two slices each; and the pages that it will have code of. */
   #onItsWay: { readonly steps: Generator<void, void>; readonly pages: Set<CodePage> } | undefined;
-  readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
 
   constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean, settings: JitSettings) {
     this.#settings = settings;
@@ -137,17 +113,14 @@ export class Jit {
     this.#batch = new Batch(settings.hotAfter >> 1);
     this.#cpu = cpu;
     this.#code = code;
-    this.#table = table;
     this.#install = install;
     this.#decoder = new Decoder(cpu.features);
-    this.#links = new Links(cpu.i32, nowherePlace);
+    this.#regions = new Regions(cpu, code, table);
     this.#profiles = new CallProfiles(cpu.i32);
-    this.#clearPlaces();
-    forgetPlaces(cpu.i32, nowherePlace);
     code.onPageGone = (page) => {
       const wanted = this.#onItsWay?.pages.has(page) ?? false;
       if (wanted || page.regions.size > 0) this.#changes.set(page.physicalPage, (this.#changes.get(page.physicalPage) ?? 0) + 1);
-      for (const place of page.regions) this.#drop(place);
+      for (const place of page.regions) this.#regions.drop(place);
       if (wanted) this.#giveUp();
       for (const region of this.#batch.regions) if (region.pages.includes(page)) this.#forsake(region);
     };
@@ -155,64 +128,34 @@ export class Jit {
       this.#giveUpAll();
       // records and pages are numbered anew
       this.#counts.clear();
-      this.#links.clear();
+      this.#regions.forgetRecords();
       this.#profiles.clear();
       this.#withoutWindows.clear();
       this.#assumptions.clear();
       this.#wrong.clear();
-      this.#covered.clear();
-      this.#leaders.clear();
     };
   }
 
   get statistics(): JitStatistics {
-    return { live: this.#regions.size, links: this.#links.size, ...this.#stats, compared: { ...(this.lockstep?.stats ?? noRegions.compared) } };
+    const { size: live, links, dropped } = this.#regions;
+    return { live, links: links.size, ...this.#stats, dropped, compared: { ...(this.lockstep?.stats ?? noRegions.compared) } };
   }
 
   /** The regions there are now, by address; none unless option `keepCode` is set. */
-  get regions(): RegionCode[] {
-    return [...this.#regions.values()]
-      .flatMap(({ linear, user, blocks, module }) => (module ? { linear, user, blocks, module } : []))
-      .sort((a, b) => a.linear - b.linear);
-  }
+  get regions(): RegionCode[] { return this.#regions.codes; }
 
   /** The region that begins at a record, if one does, for lockstep. */
-  regionOf(record: number): Candidate | undefined {
-    const { u8, u16 } = this.#cpu;
-    if (u16[(record + Field.handler) >> 1] !== Handler.region) return undefined;
-    return this.#regions.get((u8[record + Field.placeHigh]! << 8) | u8[record + Field.placeLow]!);
-  }
-
-  #clearPlaces(): void {
-    for (let place = nowherePlace; place < tableSize; place++) this.#table.set(place, this.#nowhere);
-  }
+  regionOf(record: number): Candidate | undefined { return this.#regions.of(record); }
 
   /** The host holds too much for the table: it is time for a new one. */
-  get isFull(): boolean { return this.#remains >= mostRemains || this.#bytesForTable >= this.#settings.maxBytes; }
+  get isFull(): boolean { return this.#regions.remains >= mostRemains || this.#bytesForTable >= this.#settings.maxBytes; }
 
   /** There is a new table. All regions go: they know the old one. */
   moveTo(table: WebAssembly.Table): void {
     this.#giveUpAll();
     this.#dropAll();
-    this.#table = table;
-    this.#clearPlaces();
-    this.#remains = 0;
+    this.#regions.moveTo(table);
     this.#bytesForTable = 0;
-  }
-
-  #drop(place: number): void {
-    const region = this.#regions.get(place)!;
-    const { pages, record, fields, key } = region;
-    for (const page of pages) page.regions.delete(place);
-    this.#cpu.u8.set(fields, record);
-    this.#uncover(region);
-    this.#regions.delete(place);
-    this.#links.set(key, undefined);
-    this.#table.set(place, this.#nowhere);
-    this.#remains++;
-    forgetPlaces(this.#cpu.i32, nowherePlace);
-    this.#free.push(place);
-    this.#stats.dropped++;
   }
 
   /** From now on there is data beside code: regions that do not know of it go. */
@@ -228,9 +171,8 @@ export class Jit {
   }
 
   #dropAll(): void {
-    for (const place of [...this.#regions.keys()]) this.#drop(place);
+    this.#regions.dropAll();
     this.#stats.evictions++;
-    this.#links.clear();
     this.#counts.clear();
   }
 
@@ -249,7 +191,7 @@ export class Jit {
 
   /** The region in a place asks to be made anew: it has learned where its indirect calls go, or that its windows are of no use. */
   improve(place: number): void {
-    const region = this.#regions.get(place);
+    const region = this.#regions.at(place);
     const found = region && this.#code.find(region.linear);
     if (this.busy || found === undefined || found.record !== region?.record || region.user !== this.#user || this.#waits(found.record)) return;
     if (!this.#learn(place, region)) return;
@@ -258,7 +200,7 @@ export class Jit {
 
   *#again(origin: Origin, place: number): Generator<void, void> {
     const blocks = this.#discover(origin);
-    if (!blocks) return this.#drop(place);
+    if (!blocks) return this.#regions.drop(place);
     yield* this.#compile(origin, blocks);
     this.#stats.improved++;
   }
@@ -288,9 +230,9 @@ export class Jit {
     const found = this.#code.find(linear);
     if (!found || this.#isPseudo(found.record) || this.#waits(found.record)) return;
     if (this.#counts.size >= maxCounted) this.#counts.clear();
-    const covered = (this.#covered.get(found.record) ?? 0) > 0;
+    const covered = this.#regions.isCovered(found.record);
     // a budget may end anywhere, but goes on from there once only
-    if (covered && ifCovered > 1 && !this.#leaders.has(found.record)) return;
+    if (covered && ifCovered > 1 && !this.#regions.isLeader(found.record)) return;
     const before = this.#counts.get(found.record) ?? 0;
     this.#counts.set(found.record, before + times);
     // the more regions there have been, the more must be gained by another: a guest cannot make us compile for ever
@@ -311,7 +253,7 @@ export class Jit {
     const header = blocks && loopAround(blocks);
     const start = ((linear & ~pageMask) + (header ?? 0)) >>> 0;
     const above = header === undefined ? undefined : this.#code.find(start);
-    if (above === undefined || this.#isPseudo(above.record) || this.#covered.get(above.record)) {
+    if (above === undefined || this.#isPseudo(above.record) || this.#regions.isCovered(above.record)) {
       // a region that has the loop is left from within: then this is where it goes on
       if (blocks) yield* this.#compile(origin, blocks);
     } else {
@@ -362,8 +304,8 @@ export class Jit {
   /** A region that waits is not wanted any more. */
   #forsake(region: Region): void {
     this.#batch.remove(region);
-    this.#uncover(region);
-    this.#free.push(region.place);
+    this.#regions.uncover(region);
+    this.#regions.giveBack(region.place);
   }
 
   #originAt({ page, record }: Place, linear: number): Origin {
@@ -402,7 +344,7 @@ export class Jit {
     const cpu = this.#cpu;
     const { page, record, linear, user, now, readTable, codeTables, pages } = origin;
     const { windows, assume, guesses, calls, links, keepCode, maxRegions } = this.#settings;
-    if (this.#regions.size + this.#batch.regions.length >= maxRegions || this.#links.isFull(2 * blocks.length)) this.#makeRoom();
+    if (this.#regions.size + this.#batch.regions.length >= maxRegions || this.#regions.links.isFull(2 * blocks.length)) this.#makeRoom();
     const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
       const of = pages(offset >> pageShift);
       return of && found(keyOf(of, offset, user));
@@ -411,14 +353,14 @@ export class Jit {
     const used = [...new Set(blocks.map(({ start }) => start >> pageShift))];
     for (const { start, end } of blocks) this.#code.watch(pages(start >> pageShift)!, start & pageMask, ((end - 1) & pageMask) + 1);
     for (const index of used) this.#onItsWay!.pages.add(pages(index)!);
-    const place = this.#free.pop()!;
+    const place = this.#regions.takePlace();
     let taken = false;
     try {
       yield;
       const { body, needed } = yield* compileRegion(blocks, {
         isFlat: (segment) => (page.mode & flatBit(segment)) !== 0, user, readTable, codeTables,
         pages: used.map((index) => ({ index, table: pages(index)!.table })),
-        linkTo: (offset) => on(offset, (of) => this.#links.wordOf(of)),
+        linkTo: (offset) => on(offset, (of) => this.#regions.links.wordOf(of)),
         profileOf: (offset) => (guesses ? on(offset, (of) => this.#profiles.toFill(of)) : undefined),
         place, calls, besideCode: cpu.i32[State.besideCode >> 2] !== 0, windows: windows && !this.#withoutWindows.has(key),
         assumptions: assume ? this.#assumptions.get(key) ?? now : noAssumptions,
@@ -426,15 +368,16 @@ export class Jit {
         undefinedResults: cpu.undefinedResults, features: cpu.features,
       });
       const region: Region = {
-        place, run: this.#nowhere, needed, record, linear, user, madeAt: 0, pages: used.map((index) => pages(index)!), key,
-        blocks: keepCode ? this.#bytesOf(blocks, origin) : [], fields: noFields, covers: this.#instructionsOf(blocks, origin),
+        place, run: this.#regions.noFunction, needed, record, linear, user, madeAt: 0, pages: used.map((index) => pages(index)!), key,
+        blocks: keepCode ? this.#bytesOf(blocks, origin) : [], fields: noFields,
+        covers: this.#instructionsOf(blocks, origin),
+        leaders: blocks.map(({ start }) => recordIn(pages(start >> pageShift)!, start, cpu.i32)),
       };
-      this.#cover(region);
-      for (const { start } of blocks) this.#leaders.add(recordIn(pages(start >> pageShift)!, start, cpu.i32));
+      this.#regions.cover(region);
       this.#batch.add({ region, body });
       taken = true;
     } finally {
-      if (!taken) this.#free.push(place);
+      if (!taken) this.#regions.giveBack(place);
     }
     // whoever wants to look at a region wants a module with nothing else in it
     if (!keepCode && this.#settings.batches && !this.#batch.isImpatient) return;
@@ -446,13 +389,13 @@ export class Jit {
   #release(): void {
     const cpu = this.#cpu;
     const { module, regions } = this.#batch.take(cpu.memory.buffer.byteLength / wasmPage);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory: cpu.memory, operations: this.#table } });
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory: cpu.memory, operations: this.#regions.table } });
     for (const { region, body } of regions) {
-      const before = this.regionOf(region.record);
-      if (before !== undefined) this.#drop(before.place);
+      const before = this.#regions.of(region.record);
+      if (before !== undefined) this.#regions.drop(before.place);
       region.run = exports[body.name] as RegionFunction;
       if (this.#settings.keepCode) region.module = module;
-      this.#enter(region);
+      this.#regions.enter(region);
     }
     this.#stats.compiled += regions.length;
     this.#stats.modules++;
@@ -482,46 +425,6 @@ export class Jit {
     });
   }
 
-  #cover({ covers }: Region): void {
-    for (const record of covers) this.#covered.set(record, (this.#covered.get(record) ?? 0) + 1);
-  }
-
-  #uncover({ covers }: Region): void {
-    for (const record of covers) this.#covered.set(record, this.#covered.get(record)! - 1);
-  }
-
-  /** Let a region be found: from its record, by the links of others, and by its pages. */
-  #enter(region: Region): void {
-    const { i32, u32, u8, u16 } = this.#cpu;
-    const { place, record, pages, key, run } = region;
-    i32[(Layout.windowMisses >> 2) + place] = 0;
-    takeObservation(i32, place);
-    region.madeAt = u32[State.inRegions >> 2]!;
-    region.fields = u8.slice(record, record + recordSize);
-    this.#table.set(place, run);
-    for (const page of pages) page.regions.add(place);
-    this.#regions.set(place, region);
-    this.#copyRecord(record, place);
-    u16[(record + Field.handler) >> 1] = Handler.region;
-    u8[record + Field.placeLow] = place & 0xff;
-    u8[record + Field.placeHigh] = place >> 8;
-    this.#links.set(key, place);
-  }
-
-  /** The record as it is, on its own: a run of one instruction, and a link to what follows. */
-  #copyRecord(record: number, place: number): void {
-    const { u8, u16 } = this.#cpu;
-    const copy = Layout.regionRecords + (place << regionRecordShift);
-    u8.copyWithin(copy, record, record + recordSize);
-    const handler = u16[(record + Field.handler) >> 1]!;
-    u16[(copy + Field.handler) >> 1] = this.#code.plainHandler(handler);
-    u16[(copy + Field.remaining) >> 1] = 1;
-    const link = copy + recordSize;
-    u8.fill(0, link, link + recordSize);
-    u16[(link + Field.handler) >> 1] = Handler.link;
-    u16[(link + Field.offset) >> 1] = u16[(record + Field.offset) >> 1]! + u8[record + Field.length]!;
-  }
-
   /**
    * The pages near an entry's, by their number from it. Once looked up they stay what they were: the guest may go on in
    * another address space while the region is made.
@@ -543,26 +446,6 @@ export class Jit {
     if (physical < 0 || (physical & 3) !== 0 || !cpu.bus.isPlain(Math.floor(physical / pageSize))) return undefined;
     return cpu.u32[(Layout.physical + physical) >> 2];
   }
-}
-
-/** A region, which may still wait to become a function; and how to be rid of it. */
-interface Region extends Candidate {
-  run: RegionFunction;
-  /** Kept if somebody wants to see it: what it was made of, and what became of it. */
-  readonly blocks: RegionCode['blocks'];
-  module?: Uint8Array;
-  readonly pages: readonly CodePage[];
-  /** Its entry's record, its address and privilege when it was made, and what the record was before. */
-  readonly record: number;
-  readonly linear: number;
-  /** Instructions that regions had executed when it was made (modulo 2^32). */
-  madeAt: number;
-  readonly user: boolean;
-  fields: Uint8Array;
-  /** Its links'. */
-  readonly key: number;
-  /** Records of its instructions. */
-  readonly covers: readonly number[];
 }
 
 type Place = NonNullable<ReturnType<CodeCache['find']>>;

@@ -18,6 +18,7 @@ import { Accesses, type AccessContext, type Place } from './accesses.js';
 import { type Assumptions, differs, noteObservation } from './assumptions.js';
 import { FpuPointers } from './fpu-pointers.js';
 import { FpuRegisters, type KnownDoubles } from './fpu-registers.js';
+import { FpuStack, type StackPlace } from './fpu-stack.js';
 import { type Flags, RegionArithmetic } from './region-arithmetic.js';
 import { registersIn } from './registers.js';
 import { budgetIndex, FlagIndex, type FlagName, flagNames, localOf, localWords, registerCount, StateLocals } from './state-locals.js';
@@ -55,14 +56,11 @@ export interface RegionContext extends AccessContext {
   readonly assumptions: Assumptions;
 }
 
-/** Where the x87's stack is, when that is known. */
-interface FpuStack { readonly top: number; readonly tags: number }
-
 /** What is known at the end of a block. */
 export interface Knowledge {
   readonly known: Known;
   readonly flags: Readonly<Record<string, Value>>;
-  readonly fpuStack: FpuStack | undefined;
+  readonly fpuStack: StackPlace | undefined;
   readonly doubles: KnownDoubles | undefined;
 }
 
@@ -81,20 +79,12 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   /** C1 of the x87's status word, 0 or 1, where it is kept apart: that word's bit then means nothing. */
   readonly #c1: Variable | undefined;
   #c1Used = false;
-  #fpuStack: FpuStack | undefined;
-  /** Where it is when the region begins. */
-  readonly #firstFpuStack: FpuStack | undefined;
-  #fpuStackMoves = false;
-  #callsRegions = false;
+  readonly #fpuStack: FpuStack;
   /** The state from its page into locals, as far as the region has to do with it; and back, as far as it changes it. */
   readonly #enterState: () => void;
   readonly #leaveState: () => void;
-  /** Stores where the x87's stack is, by that; for ways out. */
-  readonly #leaveStacks = new Map<number, () => void>();
   /** No error of the x87's is pending when the region begins, and so throughout. */
   #nothingPending = false;
-  /** Where the x87's stack is at the start of blocks. */
-  readonly #fpuStacks = new Map<number, FpuStack>();
   readonly #assumed = new Set<number>();
   /** Assumptions that do not hold throughout the region: it must be written without them. */
   readonly conflicts = new Set<number>();
@@ -131,12 +121,9 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.#accesses = new Accesses(f, context, this.#windows, () => this.#wayOut());
     this.#pointers = new FpuPointers(f, pageBase, SegmentRegister.cs);
     const { assumptions } = context;
-    const [top, tags] = [assumptions.get(State.fpuTop), assumptions.get(State.fpuTags)];
-    if (top !== undefined && tags !== undefined) this.#fpuStack = { top, tags };
-    this.#firstFpuStack = this.#fpuStack;
-    if (this.#fpuStack) this.#fpuStacks.set(0, this.#fpuStack);
+    this.#fpuStack = new FpuStack(f, assumptions, this.#assumed, () => this.conflicts.add(State.fpuTop));
     if (((assumptions.get(State.fpuStatus) ?? 0) & Exception.precision) !== 0) this.#c1 = f.lasting('i32');
-    if (this.#fpuStack && assumptions.has(State.fpu)) this.#fpu = new FpuRegisters(f);
+    if (this.#fpuStack.place && assumptions.has(State.fpu)) this.#fpu = new FpuRegisters(f);
     this.#registers = registersIn(f, {
       fpu: this.#fpu,
       conflict: () => this.conflicts.add(State.fpu),
@@ -225,31 +212,20 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
    */
   callRegion(eip: Value, place: Value, site: number): void {
     const { f } = this;
-    this.#callsRegions = true;
     f.when(f.do('i32.eqz', this.#depth), () => this.leaveAt(eip));
-    this.#leaveFpuStack();
+    this.#fpuStack.call();
     this.#leaveState();
     const next = f.callIndirect(place, eip, f.do('i32.sub', this.#depth, f.i32(1)), f.i32(0));
     f.when(f.do('i32.ne', next, this.eipOf(site)), () => f.leave(next));
     this.#enterState();
-    this.#checkFpuStack(site);
+    // the region that was called may have left the x87's stack elsewhere
+    this.#fpuStack.comeBack(() => this.#leaveKnown(f.i32(packExit(site, 0))));
     this.#forget();
-  }
-
-  /** The region that was called may have left the x87's stack elsewhere. */
-  #checkFpuStack(site: number): void {
-    const { f } = this;
-    const stack = this.#fpuStack;
-    if (!stack) return;
-    f.ifNeeded(() => this.#assumed.has(State.fpuTop), () => {
-      const moved = f.do('i32.or', f.do('i32.xor', this.#state(State.fpuTop), f.i32(stack.top)), f.do('i32.xor', this.#state(State.fpuTags), f.i32(stack.tags)));
-      f.when(moved, () => this.#leaveKnown(f.i32(packExit(site, 0))));
-    });
   }
 
   /** Go on at `eip` in the region in a place of the table, if the host can do that; else leave. */
   goOn(eip: Value, place: Value): void {
-    this.#leaveFpuStack();
+    this.#fpuStack.leave();
     this.#goOn(eip, place);
   }
 
@@ -272,37 +248,19 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   /** Leave for a known place in the page (or beside it). */
   leaveTo(offset: number): void {
     if (Math.abs(offset) >= 1 << (restShift - 1)) return this.leaveAt(this.eipOf(offset));
-    this.#leaveFpuStack();
+    this.#fpuStack.leave();
     this.#leaveKnown(this.f.i32(packExit(offset, 0)));
   }
   leaveAt(eip: Value): void {
-    this.#leaveFpuStack();
+    this.#fpuStack.leave();
     this.#leaveDynamic(eip);
-  }
-
-  /** On the way out: the x87's stack is known, and not kept anywhere. */
-  #leaveFpuStack(): void {
-    const { f } = this;
-    const [stack, first] = [this.#fpuStack, this.#firstFpuStack];
-    if (!stack || !first) return;
-    const key = (stack.tags << 8) | stack.top;
-    let leave = this.#leaveStacks.get(key);
-    if (!leave) {
-      const isFirst = stack.top === first.top && stack.tags === first.tags;
-      leave = f.reusable(() => f.ifNeeded(() => this.#fpuStackMoves && (this.#callsRegions || !isFirst), () => {
-        f.storeInPage(State.fpuTop, f.i32(stack.top));
-        f.storeInPage(State.fpuTags, f.i32(stack.tags));
-      }));
-      this.#leaveStacks.set(key, leave);
-    }
-    leave();
   }
 
   /** Leave before an offset unless so many instructions are left in the budget. */
   needBudget(offset: number, count: number): void {
     const { f } = this;
     f.when(f.do('i32.lt_s', this.#getLocal(budgetIndex), f.i32(count)), () => {
-      this.#leaveFpuStack();
+      this.#fpuStack.leave();
       this.#leaveKnown(f.i32(packExit(offset, 0)));
     });
   }
@@ -312,14 +270,8 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.#setLocal(budgetIndex, this.f.do('i32.sub', this.#getLocal(budgetIndex), this.f.i32(count)));
   }
 
-  /** A block is about to be reached. @returns false when the x87's stack is not where it was when it was reached in another way */
-  arriveAt(block: number): boolean {
-    const here = this.#fpuStack;
-    if (!here) return true;
-    const there = this.#fpuStacks.get(block);
-    if (!there) this.#fpuStacks.set(block, here);
-    return !there || (there.top === here.top && there.tags === here.tags);
-  }
+  /** A block is about to be reached. @returns false when it cannot be, because it was reached in another way before */
+  arriveAt(block: number): boolean { return this.#fpuStack.arriveAt(block); }
 
   /**
    * A block begins.
@@ -329,7 +281,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.#longest = longest;
     if (known) this.resume(known);
     else this.#forget();
-    this.#fpuStack = this.#fpuStacks.get(block);
+    this.#fpuStack.beginBlock(block);
     this.terminator = undefined;
     this.returns = false;
   }
@@ -344,12 +296,12 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   endBlock(): Knowledge {
     this.#windows.close();
     this.#fpu?.settle();
-    return { known: this.#windows.known, flags: { ...this.#flags }, fpuStack: this.#fpuStack, doubles: this.#fpu?.known };
+    return { known: this.#windows.known, flags: { ...this.#flags }, fpuStack: this.#fpuStack.place, doubles: this.#fpu?.known };
   }
 
   resume({ known, flags, fpuStack, doubles }: Knowledge): void {
     if (doubles) this.#fpu?.resume(doubles);
-    this.#fpuStack = fpuStack;
+    this.#fpuStack.resume(fpuStack);
     this.#windows.resume(known);
     this.#flags = { ...flags };
   }
@@ -391,7 +343,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
 
   #onTheWayOut(leave: () => void): void {
     this.#fpu?.settleAside();
-    this.#leaveFpuStack();
+    this.#fpuStack.leave();
     leave();
   }
 
@@ -399,11 +351,8 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   #word(address: number): Value | undefined {
     const flag = flagNames.get(address);
     if (flag) return this.#flag(flag);
-    const stack = this.#fpuStack;
-    if (stack && (address === State.fpuTop || address === State.fpuTags)) {
-      this.#useFpuStack();
-      return this.f.i32(address === State.fpuTop ? stack.top : stack.tags);
-    }
+    const known = this.#fpuStack.word(address);
+    if (known) return known;
     const index = localOf.get(address);
     if (index !== undefined) return this.#getLocal(index);
     return this.#assumedWord(address);
@@ -416,21 +365,13 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     return this.f.i32(value);
   }
 
-  #useFpuStack(): void {
-    this.#assumed.add(State.fpuTop);
-    this.#assumed.add(State.fpuTags);
-  }
-
   #setWord(address: number, value: Value): boolean {
     const flag = flagNames.get(address);
     if (flag) {
       this.#setFlag(flag, value);
       return true;
     }
-    if (this.#fpuStack && (address === State.fpuTop || address === State.fpuTags)) {
-      this.#moveFpuStack(address, value);
-      return true;
-    }
+    if (this.#fpuStack.setWord(address, value)) return true;
     const index = localOf.get(address);
     if (index === undefined) {
       if (this.#context.assumptions.has(address)) this.conflicts.add(address);
@@ -438,14 +379,6 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     }
     this.#setLocal(index, value);
     return true;
-  }
-
-  #moveFpuStack(address: number, { constant }: Value): void {
-    const { top, tags } = this.#fpuStack!;
-    this.#useFpuStack();
-    this.#fpuStackMoves = true;
-    if (constant === undefined) this.conflicts.add(State.fpuTop);
-    else this.#fpuStack = address === State.fpuTop ? { top: constant, tags } : { top, tags: constant };
   }
 
   // ── operations of coprocessors ──────────────────────────────────────────────────────────────────────────────────

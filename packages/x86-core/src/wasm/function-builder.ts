@@ -4,118 +4,13 @@
  * do() makes pure values, which may be used any number of times: a value used once is computed where it is used, others get
  * a local. What has a place in time (loads, stores, calls, variables) happens in the order it is asked for.
  */
-import { ByteWriter, type FunctionBody, noResult, Op, ValueType } from './encoder.js';
+import { type FunctionBody, noResult, Op, ValueType } from './encoder.js';
 import {
-  bulkCopy, bulkFill, byteShuffle, laneOperators, laneStores, loads, operator, type OperatorName, operatorOf, stores, vectorConstant, type WasmType,
+  bulkCopy, bulkFill, byteShuffle, laneOperators, laneStores, loads, operator, type OperatorName, stores, vectorConstant, type WasmType,
 } from './operators.js';
+import { Form, Local, Node, type Offset, type Statement, type Value, write, Writer } from './statements.js';
 
-/** A value of the function being written. Belongs to the part of it (see when()) that it was made in, and parts within. */
-export interface Value {
-  readonly type: WasmType;
-  /** What do() made it with and from, for those who look for patterns. */
-  readonly operator: OperatorName | undefined;
-  readonly args: readonly Value[];
-  /** Of i32 constants. */
-  readonly constant: number | undefined;
-}
-
-/** What a Node writes behind its arguments. */
-const Form = {
-  /** An opcode. */
-  operator: 0,
-  /** An i32 constant. */
-  constant: 1,
-  /** An opcode, no alignment promised, and an Offset. */
-  access: 2,
-  /** An opcode, and the number of a Local's; the first time it gets that. */
-  local: 3,
-  firstLocal: 4,
-  /** Whatever a function writes. */
-  custom: 5,
-} as const;
-
-/**
- * A Value on its way, or without a type something that is done. Tens of thousands of these are made for a region, and live
- * until it has been written: there is one small shape of them, and no function for those that are frequent.
- */
-class Node implements Value {
-  readonly type: WasmType;
-  readonly args: readonly Node[];
-  readonly form: number;
-  readonly code: number;
-  readonly extra: number | (() => number) | Local | ((out: Writer) => void) | undefined;
-  /** Computed where it is used, if that is one place only. Others are computed where they stand. */
-  readonly late: boolean;
-  uses = 0;
-  local = -1;
-
-  constructor(type: WasmType | undefined, args: readonly Value[], late: boolean, form: number, code: number, extra?: Node['extra']) {
-    this.type = type!;
-    this.args = args as readonly Node[];
-    this.late = late;
-    this.form = form;
-    this.code = code;
-    this.extra = extra;
-    for (let i = 0; i < args.length; i++) this.args[i]!.uses++;
-  }
-
-  get operator(): OperatorName | undefined { return this.form === Form.operator ? operatorOf(this.code) : undefined; }
-  get constant(): number | undefined { return this.form === Form.constant ? this.extra as number : undefined; }
-
-  compute(out: Writer): void {
-    const { args, form, code, extra } = this;
-    for (let i = 0; i < args.length; i++) out.push(args[i]!);
-    switch (form) {
-      case Form.operator: return out.opcode(code);
-      case Form.constant:
-        out.code.byte(Op.i32Const);
-        return out.code.signed(extra as number);
-      case Form.access: return out.access(code, resolve(extra as Offset));
-      case Form.local: return out.indexed(code, (extra as Local).place(out));
-      case Form.firstLocal:
-        (extra as Local).index = out.local((extra as Local).type);
-        return out.indexed(code, (extra as Local).index);
-      default: (extra as (out: Writer) => void)(out);
-    }
-  }
-
-  /** Its place has come: what is done is done; a value gets its local, if it deserves one. */
-  settle(out: Writer): void {
-    if (this.type === undefined) return this.compute(out);
-    if (this.uses === 0 || (this.late && this.uses === 1)) return;
-    this.compute(out);
-    this.local = out.local(this.type);
-    out.indexed(Op.localSet, this.local);
-  }
-}
-
-/** A variable's local. */
-class Local {
-  readonly type: WasmType;
-  index = -1;
-
-  constructor(type: WasmType) {
-    this.type = type;
-  }
-
-  /** Its number. One that nobody gave a number to lasts throughout the function. */
-  place(out: Writer): number {
-    if (this.index < 0) this.index = out.lastingLocal(this.type);
-    return this.index;
-  }
-}
-
-const none: readonly Value[] = [];
-
-/** Small i32 constants, for all functions: a constant is always computed where it is used. */
-const fewestConstant = -32;
-const mostConstant = 4096;
-const constants: Node[] = [];
-
-/** A constant added to an address without wrapping; perhaps known only when all has been built. */
-export type Offset = number | (() => number);
-
-function resolve(offset: Offset): number { return typeof offset === 'number' ? offset : offset(); }
+export type { Offset, Value } from './statements.js';
 
 /** A value that changes. */
 export interface Variable {
@@ -124,73 +19,12 @@ export interface Variable {
   set(value: Value): void;
 }
 
-/** A value with a place, or something that is done. */
-type Statement = Node | ((out: Writer) => void);
+const none: readonly Value[] = [];
 
-function write(statements: readonly Statement[], out: Writer): void {
-  for (const statement of statements) {
-    if (typeof statement === 'function') statement(out);
-    else statement.settle(out);
-  }
-}
-
-/** Code and locals on their way. */
-class Writer {
-  readonly code = new ByteWriter();
-  /** Nesting of blocks. */
-  level = 0;
-  /** A local that no scope takes back. */
-  readonly lastingLocal: (type: WasmType) => number;
-
-  constructor(newLocal: (type: WasmType) => number) {
-    this.lastingLocal = newLocal;
-  }
-
-  opcode(code: number): void {
-    if (code > 0xff) {
-      this.code.byte(code >>> 8);
-      this.code.unsigned(code & 0xff);
-    } else this.code.byte(code);
-  }
-
-  /** Locals that a closed scope has no use for any more, and those of the open ones. */
-  readonly #free: Record<WasmType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
-  readonly #scopes: [type: WasmType, local: number][][] = [];
-
-  /** A new local, or one that is free again. */
-  local(type: WasmType): number {
-    const local = this.#free[type].pop() ?? this.lastingLocal(type);
-    this.#scopes.at(-1)?.push([type, local]);
-    return local;
-  }
-
-  openScope(): void {
-    this.#scopes.push([]);
-  }
-
-  closeScope(): void {
-    for (const [type, local] of this.#scopes.pop()!) this.#free[type].push(local);
-  }
-
-  indexed(code: number, index: number): void {
-    this.code.byte(code);
-    this.code.unsigned(index);
-  }
-
-  /** Leave a value on the stack. */
-  push(value: Value): void {
-    const node = value as Node;
-    if (node.local >= 0) this.indexed(Op.localGet, node.local);
-    else node.compute(this);
-  }
-
-  /** Opcode, no alignment promised, and a constant offset. */
-  access(code: number, offset: number): void {
-    this.opcode(code);
-    this.code.byte(0);
-    this.code.unsigned(offset);
-  }
-}
+/** Small i32 constants, for all functions: a constant is always computed where it is used. */
+const fewestConstant = -32;
+const mostConstant = 4096;
+const constants: Node[] = [];
 
 /** Writes one function. */
 export class FunctionBuilder {

@@ -1,0 +1,196 @@
+/*
+ * The regions there are: where each one is found, and what becomes of it.
+ *
+ * A region has a place in the table of functions. It is called from the record at its entry, and by other regions through
+ * words of their own (links.ts). It belongs to its pages: when the bytes of one change, it goes, and its record is what
+ * it was before.
+ */
+import type { CodeCache, CodePage } from '../interpreter/code-cache.js';
+import { Handler, regionRecordShift } from '../interpreter/generate.js';
+import { Field, recordSize } from '../interpreter/record.js';
+import { firstPlace, tableSize } from '../operations/operation.js';
+import type { Processor } from '../processor.js';
+import { Layout, State } from '../state.js';
+import { takeObservation } from './assumptions.js';
+import { forgetPlaces } from './dispatch.js';
+import { Links } from './links.js';
+import type { Candidate, RegionFunction } from './lockstep.js';
+import { nowhere } from './tail-calls.js';
+
+/** Place of the function that stands for no region; the others follow. */
+export const nowherePlace = firstPlace.region;
+
+/** A region, for people to look at. */
+export interface RegionCode {
+  /** Linear address of its entry when it was made. */
+  readonly linear: number;
+  /** It is for level 3, not for the others. */
+  readonly user: boolean;
+  /** The guest's instructions: straight pieces, the entry's first, with the bytes at their linear addresses. Routines that were taken in come once for each call. */
+  readonly blocks: readonly { readonly linear: number; readonly bytes: Uint8Array }[];
+  /** The WebAssembly module, whose one function the region is. Before the code of each instruction its linear address is pushed and dropped. */
+  readonly module: Uint8Array;
+}
+
+/** A region, which may still wait to become a function; and how to be rid of it. */
+export interface Region extends Candidate {
+  run: RegionFunction;
+  /** Kept if somebody wants to see it: what it was made of, and what became of it. */
+  readonly blocks: RegionCode['blocks'];
+  module?: Uint8Array;
+  readonly pages: readonly CodePage[];
+  /** Its entry's record, and its address and privilege when it was made. */
+  readonly record: number;
+  readonly linear: number;
+  readonly user: boolean;
+  /** Its links'. */
+  readonly key: number;
+  /** Records of its instructions, and those of them that began a block when it was made. */
+  readonly covers: readonly number[];
+  readonly leaders: readonly number[];
+  /** Instructions that regions had executed when it was entered (modulo 2^32), and what its record was before. */
+  madeAt: number;
+  fields: Uint8Array;
+}
+
+/** All of them, by their places in the table of functions. */
+export class Regions {
+  readonly links: Links;
+  readonly #cpu: Processor;
+  readonly #code: CodeCache;
+  #table: WebAssembly.Table;
+  readonly #nowhere = nowhere();
+  readonly #regions = new Map<number, Region>();
+  /** Records of instructions that regions have → how many have them. */
+  readonly #covered = new Map<number, number>();
+  readonly #leaders = new Set<number>();
+  readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
+  /** Regions that have gone; since the table was new as well. */
+  #dropped = 0;
+  #remains = 0;
+
+  constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table) {
+    this.#cpu = cpu;
+    this.#code = code;
+    this.#table = table;
+    this.links = new Links(cpu.i32, nowherePlace);
+    this.#clearPlaces();
+    forgetPlaces(cpu.i32, nowherePlace);
+  }
+
+  /** How many there are, how many have gone, and for how many of those the host may still keep code. */
+  get size(): number { return this.#regions.size; }
+  get dropped(): number { return this.#dropped; }
+  get remains(): number { return this.#remains; }
+
+  get table(): WebAssembly.Table { return this.#table; }
+
+  /** Those that somebody may want to look at, by address. */
+  get codes(): RegionCode[] {
+    return [...this.#regions.values()]
+      .flatMap(({ linear, user, blocks, module }) => (module ? { linear, user, blocks, module } : []))
+      .sort((a, b) => a.linear - b.linear);
+  }
+
+  /** Nothing has a place in the table yet, or any more. */
+  #clearPlaces(): void {
+    for (let place = nowherePlace; place < tableSize; place++) this.#table.set(place, this.#nowhere);
+  }
+
+  /** There is a new table; all regions are gone. */
+  moveTo(table: WebAssembly.Table): void {
+    this.#table = table;
+    this.#clearPlaces();
+    this.#remains = 0;
+  }
+
+  /** A place in the table for a region that is made, and back. */
+  takePlace(): number { return this.#free.pop()!; }
+  giveBack(place: number): void { this.#free.push(place); }
+
+  /** What stands for the function of a region that has none yet. */
+  get noFunction(): RegionFunction { return this.#nowhere; }
+
+  at(place: number): Region | undefined { return this.#regions.get(place); }
+
+  /** The region that begins at a record, if one does. */
+  of(record: number): Region | undefined {
+    const { u8, u16 } = this.#cpu;
+    if (u16[(record + Field.handler) >> 1] !== Handler.region) return undefined;
+    return this.#regions.get((u8[record + Field.placeHigh]! << 8) | u8[record + Field.placeLow]!);
+  }
+
+  /** Does any region have the instruction at a record? */
+  isCovered(record: number): boolean { return (this.#covered.get(record) ?? 0) > 0; }
+  /** Did a block begin there? */
+  isLeader(record: number): boolean { return this.#leaders.has(record); }
+
+  /** A region has these instructions from now on, whether it is there already or not. */
+  cover({ covers, leaders }: Region): void {
+    for (const record of covers) this.#covered.set(record, (this.#covered.get(record) ?? 0) + 1);
+    for (const record of leaders) this.#leaders.add(record);
+  }
+
+  uncover({ covers }: Region): void {
+    for (const record of covers) this.#covered.set(record, this.#covered.get(record)! - 1);
+  }
+
+  /** Let a region be found: from its record, by the links of others, and by its pages. */
+  enter(region: Region): void {
+    const { i32, u32, u8, u16 } = this.#cpu;
+    const { place, record, pages, key, run } = region;
+    i32[(Layout.windowMisses >> 2) + place] = 0;
+    takeObservation(i32, place);
+    region.madeAt = u32[State.inRegions >> 2]!;
+    region.fields = u8.slice(record, record + recordSize);
+    this.#table.set(place, run);
+    for (const page of pages) page.regions.add(place);
+    this.#regions.set(place, region);
+    this.#copyRecord(record, place);
+    u16[(record + Field.handler) >> 1] = Handler.region;
+    u8[record + Field.placeLow] = place & 0xff;
+    u8[record + Field.placeHigh] = place >> 8;
+    this.links.set(key, place);
+  }
+
+  /** The record as it is, on its own: a run of one instruction, and a link to what follows. */
+  #copyRecord(record: number, place: number): void {
+    const { u8, u16 } = this.#cpu;
+    const copy = Layout.regionRecords + (place << regionRecordShift);
+    u8.copyWithin(copy, record, record + recordSize);
+    const handler = u16[(record + Field.handler) >> 1]!;
+    u16[(copy + Field.handler) >> 1] = this.#code.plainHandler(handler);
+    u16[(copy + Field.remaining) >> 1] = 1;
+    const link = copy + recordSize;
+    u8.fill(0, link, link + recordSize);
+    u16[(link + Field.handler) >> 1] = Handler.link;
+    u16[(link + Field.offset) >> 1] = u16[(record + Field.offset) >> 1]! + u8[record + Field.length]!;
+  }
+
+  drop(place: number): void {
+    const region = this.#regions.get(place)!;
+    const { pages, record, fields, key } = region;
+    for (const page of pages) page.regions.delete(place);
+    this.#cpu.u8.set(fields, record);
+    this.uncover(region);
+    this.#regions.delete(place);
+    this.links.set(key, undefined);
+    this.#table.set(place, this.#nowhere);
+    forgetPlaces(this.#cpu.i32, nowherePlace);
+    this.giveBack(place);
+    this.#remains++;
+    this.#dropped++;
+  }
+
+  dropAll(): void {
+    for (const place of [...this.#regions.keys()]) this.drop(place);
+    this.links.clear();
+  }
+
+  /** Records are numbered anew. All regions are gone by then. */
+  forgetRecords(): void {
+    this.links.clear();
+    this.#covered.clear();
+    this.#leaders.clear();
+  }
+}
