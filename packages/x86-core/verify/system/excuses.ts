@@ -38,6 +38,8 @@ const num = (value: number | string | undefined): number => (typeof value === 'n
 const xor = ({ ours, theirs }: Difference): number => num(ours) ^ num(theirs);
 const [rf, vm, nullMask] = [1 << 16, 1 << 17, 0xfffc] as const;
 const cr0Pg = 1 << 31;
+const tf = 0x100;
+const breakpoints = [0, 1, 2, 3] as const;
 /** Of a descriptor's high word. */
 const [descriptorAccessed, notSystem, codeSegment, granular] = [0x100, 0x1000, 0x1800, 1 << 23] as const;
 /** RF in the byte that has it. */
@@ -137,6 +139,9 @@ export const excuses: readonly Excuse[] = [
   { why: 'a TSS whose T flag is set traps; the translator does not know it', all: (c, group, ours) => /task/.test(group) && noted(ours, 1) && (c.peek32(At.tssB + Tss.trap) & 1) !== 0 },
   { why: 'DR7.GD is not there in the translator', all: (c) => (c.registers.dr7 & (1 << 13)) !== 0 },
   { why: 'of several breakpoints met at once the translator names some', one: (d, _c, group) => group === 'breakpoints' && d.name === 'dr6' && (num(d.ours) & num(d.theirs) & 0xf) !== 0 && (xor(d) & ~0xf) === 0 },
+  { why: 'a data breakpoint and the single step of one instruction are one #DB; the translator delivers two', all: (c, group, ours, theirs) => group === 'breakpoints' && (c.registers.eflags & tf) !== 0 && noted(ours, 1) && noted(theirs, 1) && num(theirs.get('cs')) === Sel.code0 && c.state !== 'ring0' },
+  { why: 'a trap may tell of a breakpoint on the next instruction, too', one: (d, c, group, ours) => group === 'breakpoints' && d.name === 'dr6' && (xor(d) & ~0xf) === 0 && breakpoints.every((n) => ((xor(d) >>> n) & 1) === 0 || c.registers[`dr${n}`] === ours.get('eip')) },
+  { why: 'the translator looks at aligned words around what is not aligned', all: (c, group, ours, theirs) => group === 'breakpoints' && c.code.includes(0xa5) && !noted(ours, 1) && noted(theirs, 1) },
   { why: 'conditions of breakpoints that are not enabled may be told in DR6', one: (d, c, group) => group === 'single steps' && d.name === 'dr6' && (c.registers.dr7 & 0xff) === 0 && (xor(d) & ~0xf) === 0 },
   { why: 'breakpoints on ports without CR4.DE are undefined', all: (c, group) => group === 'port breakpoints' && (c.registers.cr4 & 8) === 0 },
   { why: 'reserved bits of page-directory pointers are #GP(0) when CR3 is loaded; the translator reads them at each walk', all: (_c, group, ours) => group === 'page-directory pointers' && noted(ours, 13) },

@@ -69,7 +69,7 @@ export const pagingGroups: readonly SystemGroup[] = [
     c.poke32(At.directory + 8, rights(draw) | Pte.large | reserved);
     // without large pages that is a table, which should not lead to where there is no memory
     const entry = reserved + 4 * (At.data >>> 12);
-    if ((c.registers.cr4 & pse) === 0 && entry < worldBytes) c.poke32(entry, At.data | rights(draw));
+    if ((c.registers.cr4 & pse) === 0 && entry < worldBytes) c.poke32(entry, At.data | Pte.accessed | rights(draw));
     access(c, draw, At.largeWindow + At.data + place(draw));
   }),
   group('pae pages', state, (c, draw) => {
