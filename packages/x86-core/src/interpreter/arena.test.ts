@@ -63,8 +63,8 @@ it('code that runs once fills a part of the arena only; what comes back again an
     return cpu.statistics;
   };
   const once = run();
-  expect(once.evictions).toBe(1);
-  expect(once.codeBytes).toBeLessThan(6 << 20);
+  expect(once.evictions).toBeGreaterThan(1);
+  expect(once.codeBytes).toBeLessThan(1 << 20);
   for (let i = 0; i < 5; i++) run();
   const { evictions, codeBytes } = run();
   expect(codeBytes).toBeGreaterThan(instructions * 32);

@@ -23,7 +23,7 @@ const chunkBytes = pageSize >> chunkShift >> 3;
 const ARENA_TOP = State.arenaTop >> 2;
 const ARENA_END = State.arenaEnd >> 2;
 /** Bytes of the arena that are used at first; see #makeRoom(). */
-const firstSize = 6 << 20;
+const firstSize = 1 << 20;
 /** In bytes (SDM volume 2, 2.3.11). */
 const longestInstruction = 15;
 /** Mode bits that decoded code depends on, and where they go in a page's key. */
