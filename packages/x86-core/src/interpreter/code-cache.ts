@@ -24,6 +24,8 @@ const ARENA_TOP = State.arenaTop >> 2;
 const ARENA_END = State.arenaEnd >> 2;
 /** Bytes of the arena that are used at first; see #makeRoom(). */
 const firstSize = 1 << 20;
+/** So many pages that had to go are remembered: more than all of the arena holds. */
+const mostGone = 1 << 14;
 /** In bytes (SDM volume 2, 2.3.11). */
 const longestInstruction = 15;
 /** Mode bits that decoded code depends on, and where they go in a page's key. */
@@ -63,8 +65,8 @@ export class CodeCache {
   readonly #window = new Uint8Array(16);
   /** Where tables and records begin in the arena. */
   readonly #bottom: number;
-  /** Pages that had to go when the arena was emptied last, by key, and how many of them have come back. */
-  #gone = new Set<number>();
+  /** Pages that had to go when the arena was emptied, by key, and how many of them have come back since the last time. */
+  readonly #gone = new Set<number>();
   #cameBack = 0;
   #invalidations = 0;
   #evictions = 0;
@@ -154,7 +156,7 @@ export class CodeCache {
       cpu.view.setBigInt64(table + PageHeader.mode, modeKey(mode), true);
       cpu.i32[(table + PageHeader.readable) >> 2] = physicalPage === cpu.codePages.length - 1 ? pageSize - longestInstruction : pageMask;
       cpu.i32.fill(0, table >> 2, (table + tableBytes) >> 2);
-      if (this.#gone.has(key)) this.#cameBack++;
+      if (this.#gone.delete(key)) this.#cameBack++;
       this.#pages.set(key, page);
       this.#byTable.set(table, page);
     }
@@ -173,7 +175,7 @@ export class CodeCache {
     }
   }
 
-  /** There are regions that would have to be compiled again, or what had to go the last time was needed again. */
+  /** There are regions that would have to be compiled again, or what had to go was needed again. */
   #isWorthKeeping(): boolean {
     if (this.#cameBack * 4 > this.#pages.size) return true;
     for (const page of this.#pages.values()) if (page.regions.size > 0) return true;
@@ -184,7 +186,8 @@ export class CodeCache {
     const cpu = this.#cpu;
     for (const page of this.#pages.values()) this.onPageGone(page);
     this.onEmptied();
-    this.#gone = new Set(this.#pages.keys());
+    if (this.#gone.size > mostGone) this.#gone.clear();
+    for (const key of this.#pages.keys()) this.#gone.add(key);
     this.#cameBack = 0;
     this.#pages.clear();
     this.#byTable.clear();
