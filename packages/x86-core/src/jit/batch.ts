@@ -6,22 +6,22 @@
  */
 import { tableSize } from '../operations/operation.js';
 import { encodeModule, type FunctionBody } from '../wasm/encoder.js';
+import type { Region } from './regions.js';
 
 /** A batch with so many regions, or so many bytes of code, waits for no more. */
 const mostRegions = 8;
 const mostBytes = 0x1_0000;
 
-/** A region's function, and whatever its owner wants to know when it has become one. */
-export interface Waiting<T> {
-  readonly region: T;
+/** A region that has been compiled, and the function that it will be. */
+interface Waiting {
+  readonly region: Region;
   readonly body: FunctionBody;
 }
 
 /** Regions on their way to a module. */
-export class Batch<T> {
+export class Batch {
   readonly #patience: number;
-  #waiting: Waiting<T>[] = [];
-  #bytes = 0;
+  #waiting: Waiting[] = [];
   #looks = 0;
 
   /** @param patience looks without a further region after which nobody waits any longer */
@@ -32,31 +32,34 @@ export class Batch<T> {
   /** Nobody waits for anybody. */
   get isImpatient(): boolean { return this.#patience === 0; }
 
-  /** Regions that wait. */
-  get regions(): readonly T[] { return this.#waiting.map(({ region }) => region); }
+  get size(): number { return this.#waiting.length; }
 
-  add(waiting: Waiting<T>): void {
-    this.#waiting.push(waiting);
-    this.#bytes += waiting.body.code.length;
+  /** Does a region wait that begins at a record? */
+  hasAt(record: number): boolean { return this.#waiting.some(({ region }) => region.record === record); }
+
+  add(region: Region, body: FunctionBody): void {
+    this.#waiting.push({ region, body });
     this.#looks = 0;
   }
 
-  /** Nobody wants a region any more. */
-  remove(region: T): void {
-    this.#waiting = this.#waiting.filter((waiting) => waiting.region !== region);
+  /** Nobody wants some regions any more. @returns these */
+  remove(unwanted: (region: Region) => boolean): Region[] {
+    const gone = this.#waiting.map(({ region }) => region).filter(unwanted);
+    if (gone.length > 0) this.#waiting = this.#waiting.filter(({ region }) => !gone.includes(region));
+    return gone;
   }
 
   /** It has waited long enough; ask once in each look. */
   get isDue(): boolean {
     if (this.#waiting.length === 0) return false;
-    return this.#waiting.length >= mostRegions || this.#bytes >= mostBytes || ++this.#looks > this.#patience;
+    const bytes = this.#waiting.reduce((sum, { body }) => sum + body.code.length, 0);
+    return this.#waiting.length >= mostRegions || bytes >= mostBytes || ++this.#looks > this.#patience;
   }
 
   /** Take all that wait, as one module for an instance of which a memory and the table of functions are wanted. */
-  take(memoryPages: number): { module: Uint8Array<ArrayBuffer>; regions: readonly Waiting<T>[] } {
+  take(memoryPages: number): { module: Uint8Array<ArrayBuffer>; regions: readonly Waiting[] } {
     const regions = this.#waiting;
     this.#waiting = [];
-    this.#bytes = 0;
     const functions = regions.map(({ body }) => body);
     return { regions, module: encodeModule({ memoryPages, imports: [], functions, table: { size: tableSize, offset: 0, elements: [] } }) };
   }

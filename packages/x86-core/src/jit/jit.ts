@@ -103,7 +103,7 @@ export class Jit {
   /** Physical page → times that it has changed under its regions, or under one on its way. */
   readonly #changes = new Map<number, number>();
   /** Regions that wait for others to share a module with. */
-  readonly #batch: Batch<Region>;
+  readonly #batch: Batch;
   /** The region that is being made, a step between two slices each; and the pages that it will have code of. */
   #onItsWay: { readonly steps: Generator<void, void>; readonly pages: Set<CodePage> } | undefined;
 
@@ -122,7 +122,7 @@ export class Jit {
       if (wanted || page.regions.size > 0) this.#changes.set(page.physicalPage, (this.#changes.get(page.physicalPage) ?? 0) + 1);
       for (const place of page.regions) this.#regions.drop(place);
       if (wanted) this.#giveUp();
-      for (const region of this.#batch.regions) if (region.pages.includes(page)) this.#forsake(region);
+      this.#forsake(({ pages }) => pages.includes(page));
     };
     code.onEmptied = () => {
       this.#giveUpAll();
@@ -166,7 +166,7 @@ export class Jit {
 
   /** No places or words are left: everything goes, for what is still hot comes back soon. */
   #makeRoom(): void {
-    for (const region of this.#batch.regions) this.#forsake(region);
+    this.#forsake(() => true);
     this.#dropAll();
   }
 
@@ -193,7 +193,7 @@ export class Jit {
   improve(place: number): void {
     const region = this.#regions.at(place);
     const found = region && this.#code.find(region.linear);
-    if (this.busy || found === undefined || found.record !== region?.record || region.user !== this.#user || this.#waits(found.record)) return;
+    if (this.busy || found === undefined || found.record !== region?.record || region.user !== this.#user || this.#batch.hasAt(found.record)) return;
     if (!this.#learn(place, region)) return;
     this.#start(this.#again(this.#originAt(found, region.linear), place));
   }
@@ -228,7 +228,7 @@ export class Jit {
   /** @param ifCovered how much hotter it must be where a region has the instruction already */
   #meet(linear: number, times: number, ifCovered: number): void {
     const found = this.#code.find(linear);
-    if (!found || this.#isPseudo(found.record) || this.#waits(found.record)) return;
+    if (!found || this.#isPseudo(found.record) || this.#batch.hasAt(found.record)) return;
     if (this.#counts.size >= maxCounted) this.#counts.clear();
     const covered = this.#regions.isCovered(found.record);
     // a budget may end anywhere, but goes on from there once only
@@ -295,17 +295,15 @@ export class Jit {
 
   #giveUpAll(): void {
     this.#giveUp();
-    for (const region of this.#batch.regions) this.#forsake(region);
+    this.#forsake(() => true);
   }
 
-  /** Does a region that begins at a record wait for others? */
-  #waits(record: number): boolean { return this.#batch.regions.some((region) => region.record === record); }
-
-  /** A region that waits is not wanted any more. */
-  #forsake(region: Region): void {
-    this.#batch.remove(region);
-    this.#regions.uncover(region);
-    this.#regions.giveBack(region.place);
+  /** Some of the regions that wait are not wanted any more. */
+  #forsake(unwanted: (region: Region) => boolean): void {
+    for (const region of this.#batch.remove(unwanted)) {
+      this.#regions.uncover(region);
+      this.#regions.giveBack(region.place);
+    }
   }
 
   #originAt({ page, record }: Place, linear: number): Origin {
@@ -344,7 +342,7 @@ export class Jit {
     const cpu = this.#cpu;
     const { page, record, linear, user, now, readTable, codeTables, pages } = origin;
     const { windows, assume, guesses, calls, links, keepCode, maxRegions } = this.#settings;
-    if (this.#regions.size + this.#batch.regions.length >= maxRegions || this.#regions.links.isFull(2 * blocks.length)) this.#makeRoom();
+    if (this.#regions.size + this.#batch.size >= maxRegions || this.#regions.links.isFull(2 * blocks.length)) this.#makeRoom();
     const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
       const of = pages(offset >> pageShift);
       return of && found(keyOf(of, offset, user));
@@ -374,7 +372,7 @@ export class Jit {
         leaders: blocks.map(({ start }) => recordIn(pages(start >> pageShift)!, start, cpu.i32)),
       };
       this.#regions.cover(region);
-      this.#batch.add({ region, body });
+      this.#batch.add(region, body);
       taken = true;
     } finally {
       if (!taken) this.#regions.giveBack(place);
