@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import type { JitOptions } from './index.js';
 import { Duel } from './testing/duel.js';
 
-const usual = { interpreter: 400, jit: 200 } as const;
+const usual = 400;
 const few = 12;
 const many = Number(process.env['LGUEST_FUZZ'] ?? 0);
 /** The usual seeds are always the same; with LGUEST_FUZZ they are new each time. */
@@ -14,7 +14,7 @@ const first = many > 0 ? Date.now() & 0x3fff_ffff : 1;
 
 it.each(['interpreter', 'jit'] as const)('reference and %s agree on every state, memory and exit, wherever the budget ends', (engine) => {
   const duel = new Duel('reference', engine);
-  for (let seed = first; seed < first + (many || usual[engine]); seed++) expect(duel.fight(seed)).toBeUndefined();
+  for (let seed = first; seed < first + (many || usual); seed++) expect(duel.fight(seed)).toBeUndefined();
   const { regions, interpreter, reference } = duel.work;
   // the rest is faults, and what is no engine's business but the reference's
   expect(reference).toBeLessThan((interpreter + regions) / 3);

@@ -16,7 +16,7 @@ const tables = readdirSync(directory).filter((file) => file.startsWith('system-'
 });
 const patience = 300_000;
 /** Most of what a case takes is the supervisor, which is slow on the reference engine; and what a system instruction does is the reference's work on all. */
-const share = { reference: 8, interpreter: 1, jit: 1 } as const;
+const share = { reference: 4, interpreter: 1, jit: 1 } as const;
 
 describe.each(['reference', 'interpreter', 'jit'] as const)('%s engine', (engine) => {
   it.each(tables)('%s', (_, all) => {
