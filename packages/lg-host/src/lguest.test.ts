@@ -82,8 +82,9 @@ describe('a program in user space', () => {
   });
 
   it.each([
-    ['486', 0], ['i686', Cr4.osfxsr], ['pentium3', Cr4.osfxsr | Cr4.osxmmexcpt], ['default', Cr4.osfxsr | Cr4.osxmmexcpt],
-  ] as const)('has on a %s what there is of SSE', (model, cr4) => {
+    ['486', 0], ['i686', Cr4.pge | Cr4.osfxsr], ['pentium3', Cr4.pge | Cr4.osfxsr | Cr4.osxmmexcpt],
+    ['default', Cr4.pge | Cr4.osfxsr | Cr4.osxmmexcpt],
+  ] as const)('has on a %s what there is of SSE and Global pages', (model, cr4) => {
     const machine = machineFor({ guestPages: GUEST_PAGES, hostPages: 256, engine: 'reference', cpuid: cpuidModels[model] });
     expect(testGuest(assemble('nop'), { machine }).guest.cpu.cr4).toBe(cr4);
   });

@@ -296,11 +296,12 @@ function checkOptions(options: LguestOptions): void {
 function setStartState(cpu: Cpu, switcher: SwitcherPage, entry: number): void {
   cpu.setGdt(switcher.gdt.base, switcher.gdt.limit);
   cpu.setIdt(switcher.idt.base, switcher.idt.limit);
-  // A Linux Host's settings: write protection holds for the kernel too, programs may ask for alignment checks, FXSAVE
-  // knows all of its state, and SSE's exceptions are exceptions.
+  // A Linux Host's settings: write protection holds for the kernel too, programs may ask for alignment checks, pages may
+  // be Global, FXSAVE knows all of its state, and SSE's exceptions are exceptions.
   cpu.cr0 = Cr0.pe | Cr0.mp | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.pg;
   const { features } = cpu.processor;
-  cpu.cr4 |= (features & Feature.fxsr ? Cr4.osfxsr : 0) | (features & Feature.sse ? Cr4.osxmmexcpt : 0);
+  cpu.cr4 |= (features & Feature.pge ? Cr4.pge : 0) | (features & Feature.fxsr ? Cr4.osfxsr : 0) |
+    (features & Feature.sse ? Cr4.osxmmexcpt : 0);
   cpu.cr2 = 0;
   const data = flatSegment(GUEST_KERNEL_DS, FLAT_GUEST_DATA);
   cpu.setSegment(SegmentRegister.cs, flatSegment(GUEST_KERNEL_CS, FLAT_GUEST_CODE));

@@ -118,6 +118,17 @@ describe('the kernel\'s part', () => {
     expect(world.mmu.framesHeld).toBe(4 * 3 + 1);
   });
 
+  it('stays in the TLB over a switch, and what is a process\'s own does not', () => {
+    const world = processes(2);
+    visit(world, 0);
+    world.access(KTEXT);
+    world.access(WINDOW);
+    world.mmu.newPageTable(directory(1));
+    expect([...world.tlb.keys()]).toEqual([KTEXT >>> 12, WINDOW >>> 12]);
+    world.mmu.startLinear();
+    expect([...world.tlb.keys()]).toEqual([WINDOW >>> 12]);
+  });
+
   it('takes an entry set in any directory for all', () => {
     const world = processes(2);
     visit(world, 0);

@@ -10,7 +10,8 @@
  *    land in the shadow, where the Guest never looks. So the first write to a clean page has to fault, and then we set
  *    the Guest's bit for it;
  *  - for the same reason there is no shadow entry before the first access, which sets Accessed;
- *  - Global is dropped: on the CPU, another address space means another Guest, or another process of this one;
+ *  - Global is ours: the Guest's is dropped, and the shadow's says that the entry is in a table that all address spaces
+ *    share, so that the CPU need not forget it when another one is loaded;
  *  - the shadow's own Accessed and Dirty are set from the start, so the CPU never has to write to our tables.
  */
 

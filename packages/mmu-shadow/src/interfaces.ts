@@ -33,7 +33,10 @@ export interface FrameMemory {
 
 /** The CPU's side of paging. */
 export interface TlbControl {
-  /** Load CR3, in two-level or PAE mode. As on the CPU, the TLB is empty afterwards. */
+  /**
+   * Load CR3, in two-level or PAE mode. As on the CPU, the TLB is empty afterwards, but for entries with Global if CR4.PGE
+   * is on: those of the tables that all address spaces share.
+   */
   setPageTable(machinePhysical: number, pae: boolean): void;
   /** Forget every translation. */
   flushAll(): void;

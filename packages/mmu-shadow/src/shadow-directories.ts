@@ -11,7 +11,7 @@ import { QUARTERS, type TableForm, TWO_LEVEL } from './form.js';
 import type { SwitcherWindow } from './interfaces.js';
 import { FrameUse, type TableFrames } from './table-frames.js';
 
-const { present, accessed } = Entry;
+const { present, accessed, global } = Entry;
 
 /** No slot. */
 export const NO_SLOT = -1;
@@ -137,7 +137,7 @@ export class ShadowDirectories {
     for (let i = 0; i < mapped.length; i++) {
       const page = base / PAGE_SIZE + i;
       if (Math.floor(page / entries) !== region) continue;
-      this.#words[table * PAGE_WORDS + (page % entries << wordShift)] = mapped[i]! * PAGE_SIZE | present | accessed;
+      this.#words[table * PAGE_WORDS + (page % entries << wordShift)] = mapped[i]! * PAGE_SIZE | present | accessed | global;
     }
   }
 

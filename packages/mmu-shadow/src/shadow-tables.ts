@@ -92,7 +92,10 @@ export class ShadowTables {
     return table;
   }
 
-  /** Link the shared table of each region where the Guest's directory agrees with its source. */
+  /**
+   * Link the shared table of each region where the Guest's directory agrees with its source. Where it does not, the CPU
+   * forgets what it remembers of the table: the slot is about to be used.
+   */
   linkShared(slot: number, pgdir: number): void {
     this.#stats.looks += this.#sharedCount;
     for (let i = 0; i < this.#sharedCount; i++) {
@@ -101,6 +104,7 @@ export class ShadowTables {
       const source = this.#sourceNow(pgdir, region);
       const table = this.shared[region]!;
       if (this.#frames.source[table] === source) this.#link(slot, region, table, source);
+      else this.#entries.flush(table);
     }
   }
 
@@ -144,8 +148,9 @@ export class ShadowTables {
 
   /** Take everything apart: what is held afterwards is nothing. */
   destroyAll(): void {
-    this.#directories.destroyAll();
+    // these first: the CPU keeps what it knows of them when it loads another directory, and must be told
     while (this.#sharedCount > 0) this.#dropShared(this.#sharedRegions[this.#sharedCount - 1]!);
+    this.#directories.destroyAll();
   }
 
   /** The part of the Guest's directory entry for a region that makes a source. */

@@ -2,11 +2,11 @@
  * One page table's entries: read, set, checked against the Guest's, forgotten. Whatever takes something away from what the
  * CPU may remember tells the TLB; nothing else does.
  */
-import { FRAME_MASK, PAGE_SHIFT, PAGE_SIZE, PAGE_WORDS, shadowOfNew, takesAway } from './entries.js';
+import { Entry, FRAME_MASK, PAGE_SHIFT, PAGE_SIZE, PAGE_WORDS, shadowOfNew, takesAway } from './entries.js';
 import type { GuestMemory, TlbControl } from './interfaces.js';
 import type { ShadowDirectories } from './shadow-directories.js';
 import type { ShadowStats } from './stats.js';
-import type { TableFrames } from './table-frames.js';
+import { FrameUse, type TableFrames } from './table-frames.js';
 
 /** Above this many, emptying the TLB costs less than dropping pages from it one by one. */
 const SINGLE_FLUSHES = 8;
@@ -37,9 +37,10 @@ export class TableEntries {
   }
 
   /** Set the shadow entry for an address. */
-  store(table: number, address: number, entry: number): void {
+  store(table: number, address: number, value: number): void {
     const index = this.#index(table, address);
     const before = this.#words[index]! | 0;
+    const entry = this.#inTable(table, value);
     if (before === entry) return;
     this.#words[index] = entry;
     if (before === 0) this.#frames.mapped[table]!++;
@@ -66,7 +67,7 @@ export class TableEntries {
       left--;
       const at = guestTable + (i << (2 + wordShift));
       const good = !pae || guest.read32(at + 4) === 0;
-      const after = good ? shadowOfNew(guest.read32(at), guest.limit) : 0;
+      const after = good ? this.#inTable(table, shadowOfNew(guest.read32(at), guest.limit)) : 0;
       if (after === before) continue;
       words[first + (i << wordShift)] = after;
       if (after === 0) mapped[table]!--;
@@ -97,6 +98,11 @@ export class TableEntries {
       this.#tlb.flushPage(address);
       left--;
     }
+  }
+
+  /** An entry as it stands in a table: Global in one that all address spaces share. */
+  #inTable(table: number, entry: number): number {
+    return entry !== 0 && this.#frames.use[table] === FrameUse.shared ? entry | Entry.global : entry;
   }
 
   #index(table: number, address: number): number {

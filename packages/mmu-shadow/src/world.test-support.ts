@@ -43,6 +43,8 @@ export class World {
   cr3 = -1;
   pae = false;
   readonly tlb = new Map<number, Mapping>();
+  /** Pages in the TLB that were Global. */
+  readonly #globals = new Set<number>();
   /** What the TLB was asked to do. */
   readonly requests: string[] = [];
 
@@ -71,15 +73,17 @@ export class World {
         setPageTable: (address, pae) => {
           this.cr3 = address;
           this.pae = pae;
-          this.tlb.clear();
+          for (const page of this.tlb.keys()) if (!this.#globals.has(page)) this.tlb.delete(page);
           this.requests.push('load');
         },
         flushAll: () => {
           this.tlb.clear();
+          this.#globals.clear();
           this.requests.push('all');
         },
         flushPage: (linear) => {
           this.tlb.delete(linear >>> 12);
+          this.#globals.delete(linear >>> 12);
           this.requests.push(`page ${linear.toString(16)}`);
         },
       },
@@ -115,6 +119,11 @@ export class World {
 
   /** Walk tables in this memory, starting from a CR3. */
   walk(cr3: number, pae: boolean, address: number): Mapping | undefined {
+    const found = this.#entries(cr3, pae, address);
+    return found && { frame: found.pte >>> 12, rights: found.pde & found.pte & RIGHTS };
+  }
+
+  #entries(cr3: number, pae: boolean, address: number): { pde: number; pte: number } | undefined {
     let directory = cr3 + ((address >>> 22) << 2);
     if (pae) {
       const pointer = this.read(cr3 + ((address >>> 30) << 3));
@@ -125,8 +134,7 @@ export class World {
     if ((pde & P) === 0) return undefined;
     const index = pae ? ((address >>> 12) & 511) << 3 : ((address >>> 12) & 1023) << 2;
     const pte = this.read(((pde & FRAME_MASK) >>> 0) + index);
-    if ((pte & P) === 0) return undefined;
-    return { frame: pte >>> 12, rights: pde & pte & RIGHTS };
+    return (pte & P) === 0 ? undefined : { pde, pte };
   }
 
   /** What the CPU finds in the shadow. */
@@ -167,6 +175,7 @@ export class World {
       const found = this.shadow(address);
       if (found !== undefined && (found.rights & wanted) === wanted) {
         this.tlb.set(address >>> 12, found);
+        if ((this.#entries(this.cr3, this.pae, address)!.pte & Entry.global) !== 0) this.#globals.add(address >>> 12);
         return 'done';
       }
       if (faults > 0) throw new Error(`0x${address.toString(16)} still faults after demandPage() has filled it`);

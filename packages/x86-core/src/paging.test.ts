@@ -313,6 +313,22 @@ describe('pages with decoded code', () => {
     expect(writes).toHaveLength(3);
     expect(tableEntry(Layout.tlbWriteSupervisor, data)).toBe(Layout.physical);
   });
+
+  it.each([[[0x5000]], [[0x5000, 0x6000]], [[0x5000, 0x6000, 0x7000]]])('report writes through global pages, too: %j', (places) => {
+    pageOn();
+    cpu.i32[State.cr4 >> 2] = Cr4.pge;
+    for (const other of [0x8000, data]) {
+      for (const place of places) mapPage(place, other | all | global);
+      for (const place of places) cpu.mmu.flushPage(place);
+      for (const place of places) cpu.write8(place, 1);
+    }
+    const writes: number[] = [];
+    cpu.bus.onCodeWrite = (at) => writes.push(at);
+    cpu.codePages[data >>> 12] = 1;
+    cpu.mmu.protectCodePage(data >>> 12);
+    for (const place of places) cpu.write8(place + 7, 2);
+    expect(writes).toEqual(places.map(() => data + 7));
+  });
 });
 
 describe('against the definition', () => {

@@ -59,6 +59,8 @@ function tableOf(kind: number, user: boolean): number {
 }
 
 const listCapacity = 1 << 14;
+/** Several global virtual pages have had the same physical page since the last flush of all of them. */
+const severalAliases = -1;
 const onList = 1;
 const onGlobalList = 2;
 /** Instructions have been fetched from the page since its entries are what they are. */
@@ -79,6 +81,8 @@ export class Mmu {
   /** Virtual pages with something in any table; global ones apart, because a CR3 load spares them. */
   readonly #list = new Int32Array(listCapacity);
   readonly #globalList = new Int32Array(listCapacity);
+  /** Physical page → the global virtual page that had it first (plus 1), or several. Entries may have gone since. */
+  readonly #globalAlias: Int32Array;
   #listed = 0;
   #globalListed = 0;
   /** onList | onGlobalList | fetchedBySupervisor | fetchedByUser for each virtual page. */
@@ -94,6 +98,7 @@ export class Mmu {
   constructor(i32: Int32Array, bus: Bus) {
     this.#i32 = i32;
     this.#bus = bus;
+    this.#globalAlias = new Int32Array(bus.codePages.length);
     i32.fill(absent, readSupervisor, readSupervisor + tablePages);
     i32.fill(absent, readUser, readUser + tablePages);
     i32.fill(absent, writeSupervisor, writeSupervisor + tablePages);
@@ -206,6 +211,10 @@ export class Mmu {
   protectCodePage(physicalPage: number): void {
     const host = (Layout.physical >>> 12) + physicalPage;
     for (let i = 0; i < this.#listed; i++) this.#protect(this.#list[i]!, host);
+    // a kernel has most of its memory in one place each, and much of it on this list
+    const alias = this.#globalAlias[physicalPage]!;
+    if (alias > 0) this.#protect(alias - 1, host);
+    if (alias !== severalAliases) return;
     for (let i = 0; i < this.#globalListed; i++) this.#protect(this.#globalList[i]!, host);
   }
 
@@ -215,6 +224,7 @@ export class Mmu {
     this.#listed = 0;
     if (globals) {
       for (let i = 0; i < this.#globalListed; i++) this.#drop(this.#globalList[i]!, onGlobalList);
+      if (this.#globalListed > 0) this.#globalAlias.fill(0);
       this.#globalListed = 0;
       this.#largeRegions.fill(0);
     }
@@ -356,6 +366,7 @@ export class Mmu {
     if (!this.#bus.isPlain(page)) return;
     const list = global ? onGlobalList : onList;
     if ((this.#membership[linearPage]! & list) === 0) this.#enlist(linearPage, list);
+    if (global) this.#noteAlias(linearPage, page);
     const i32 = this.#i32;
     const entry = (((Layout.physical >>> 12) + page) ^ linearPage) << 12;
     // somebody has changed the page's entry, and not told: code goes by the new one, too, from here on
@@ -377,6 +388,12 @@ export class Mmu {
       this.#globalList[this.#globalListed++] = linearPage;
     }
     this.#membership[linearPage] = this.#membership[linearPage]! | list;
+  }
+
+  #noteAlias(linearPage: number, page: number): void {
+    const alias = this.#globalAlias[page]!;
+    if (alias === 0) this.#globalAlias[page] = linearPage + 1;
+    else if (alias !== linearPage + 1) this.#globalAlias[page] = severalAliases;
   }
 
   #drop(linearPage: number, list: number): void {
