@@ -50,18 +50,25 @@ export class Accesses {
     this.#wayOut = wayOut;
   }
 
-  /** Where `size` bytes at a linear address are. */
-  translate(linear: Value, size: number, write: boolean): Place {
+  /**
+   * Where `size` bytes at a linear address are.
+   * @param chain the address is a link of a chain of pointers: the next one depends on what is read there
+   */
+  translate(linear: Value, size: number, write: boolean, chain = false): Place {
     const f = this.#f;
     const { windows } = this.#context;
     const known = windows ? this.#windows.find(linear, size, write) : undefined;
-    if (known) return inWindow(known);
+    if (known) {
+      if (chain) known.window.chain = true;
+      return inWindow(known);
+    }
     const opened = windows ? this.#windows.open(f, linear, size, write) : undefined;
     const leave = this.#wayOut();
-    if (!opened) return { base: this.#hostOf(linear, size, write, leave), offset: 0 };
+    if (!opened) return { base: this.#hostOf(linear, size, write, chain, leave), offset: 0 };
     const { window, offset } = opened;
+    window.chain = chain;
     f.later(() => {
-      if (window.accesses === 1) window.host.set(this.#hostOf(linear, size, write, leave));
+      if (window.accesses === 1) window.host.set(this.#hostOf(linear, size, write, window.chain, leave));
       else this.#look(window, linear, offset, leave);
     }, linear);
     return inWindow(opened);
@@ -75,7 +82,7 @@ export class Accesses {
     const end = (at: number): { entry: Value; host: Value } => {
       const address = f.do('i32.add', linear, f.i32(at - offset));
       const entry = this.#entryOf(address, write, user);
-      return { entry, host: f.do('i32.xor', entry, address) };
+      return { entry, host: f.do('i32.xor', window.chain ? this.#foreseen(entry) : entry, address) };
     };
     const first = end(window.low);
     const last = end(window.high - 1);
@@ -84,8 +91,20 @@ export class Accesses {
     this.#missWindow(f.do('i32.or', f.do('i32.and', f.do('i32.or', first.entry, last.entry), f.i32(pageMask)), apart), leave);
   }
 
-  #hostOf(linear: Value, size: number, write: boolean, leave: WayOut): Value {
-    return this.#f.do('i32.xor', this.#usable(this.#entryOf(linear, write, this.#context.user), linear, size, write, leave), linear);
+  #hostOf(linear: Value, size: number, write: boolean, chain: boolean, leave: WayOut): Value {
+    const entry = this.#usable(this.#entryOf(linear, write, this.#context.user), linear, size, write, leave);
+    return this.#f.do('i32.xor', chain ? this.#foreseen(entry) : entry, linear);
+  }
+
+  /**
+   * An entry, by a way that a processor foresees: most often it is what it was the last time here, because links lie in
+   * one page, or in memory as they do in linear space. Then what is at the address need not wait for the entry.
+   */
+  #foreseen(entry: Value): Value {
+    const f = this.#f;
+    const last = f.lasting('i32');
+    f.when(f.do('i32.ne', entry, last.get()), () => last.set(entry));
+    return last.get();
   }
 
   /** A place as one address. */

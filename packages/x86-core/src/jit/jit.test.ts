@@ -132,6 +132,34 @@ describe('regions', () => {
     expect(jit.cpu.statistics.regions.dropped).toBeGreaterThan(0);
   });
 
+  it.each([
+    ['with a window', 'add 4(%eax), %ebx\nmov (%eax), %eax', {}],
+    ['without windows', 'add 4(%eax), %ebx\nmov (%eax), %eax', { windows: false }],
+    ['with nothing but links', 'mov 4(%eax), %eax\nxor %eax, %ebx\nrol $1, %ebx', {}],
+  ])('follow a list through pages that lie in memory in another order, %s', (_, step, options) => {
+    const [jit, interpreter] = [machineWith('', 'jit', options), machineWith('', 'interpreter')];
+    const [pages, nodes] = [16, 97];
+    const placeOf = (node: number): number => 0x2_0000 + (node * 0x2a8) % (pages * 0x1000);
+    for (const { cpu, physical } of [jit, interpreter]) {
+      physical.write(codeAt, assemble(`again: ${step}\njmp again`));
+      const mapped = (page: number): number => (page >>> 4 === 2 ? (page & ~15) + ((page * 7) & 15) : page);
+      for (let page = 0; page < 64; page++) physical.write32(0x5000 + 4 * page, (mapped(page) << 12) | 7);
+      physical.write32(0x4000, 0x5007);
+      for (let node = 0; node < nodes; node++) {
+        const at = (mapped(placeOf(node) >>> 12) << 12) | (placeOf(node) & 0xfff);
+        for (const word of [0, 4]) physical.write32(at + word, placeOf((node + 1) % nodes));
+      }
+      cpu.cr3 = 0x4000;
+      cpu.cr0 = Cr0.pe | Cr0.et | Cr0.pg;
+      cpu.regs[Register.eax] = placeOf(0);
+    }
+    for (let i = 0; i < 10; i++) {
+      for (const { cpu } of [jit, interpreter]) expect(cpu.run(budget).reason).toBe(ExitReason.budget);
+      expect([...jit.cpu.regs]).toEqual([...interpreter.cpu.regs]);
+    }
+    expect(jit.cpu.statistics.instructions.regions).toBeGreaterThan(budget);
+  });
+
   it('leave for what they do not have, and come back', () => {
     compare('again: pushf\npop %eax\ncpuid\nshl $3, %ebx\nadc %ecx, %edx\ndec %esi\njnz again\nmov $100, %esi\njmp again');
   });

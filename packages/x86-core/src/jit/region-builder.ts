@@ -451,7 +451,13 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     const use = insn.definition.uses[slot];
     if (use === undefined) return;
     const size = insn.slotSize[slot]!;
-    this.#host = this.#accesses.translate(this.#linear(offset, size, use !== 'r'), size, use !== 'r');
+    this.#host = this.#accesses.translate(this.#linear(offset, size, use !== 'r'), size, use !== 'r', this.#isLink());
+  }
+
+  /** A register is loaded from where it points itself: so programs go from one element of a list to the next. */
+  #isLink(): boolean {
+    const { definition, base, index, register, kind } = this.#insn;
+    return definition.name === 'mov' && index < 0 && kind[0] === SlotKind.register && register[0] === base;
   }
 
   #effectiveOffset(): Value {

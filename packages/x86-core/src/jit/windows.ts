@@ -29,6 +29,8 @@ export interface Window {
   accesses: number;
   /** Other code has been reached: what is not in the window may belong to one way only. */
   closed: boolean;
+  /** A chain of pointers leads through it. */
+  chain: boolean;
   /** Where its first byte is in the WebAssembly memory. */
   readonly host: Variable;
 }
@@ -135,7 +137,7 @@ export class Windows {
   open(f: FunctionBuilder, address: Value, size: number, write: boolean): { window: Window; offset: number } | undefined {
     const sum = this.#sumOf(address);
     if (!sum) return undefined;
-    const window: Window = { low: sum.offset, high: sum.offset + size, write, accesses: 1, closed: false, host: f.variable(f.i32(0)) };
+    const window: Window = { low: sum.offset, high: sum.offset + size, write, accesses: 1, closed: false, chain: false, host: f.variable(f.i32(0)) };
     this.#windows.set(sum.root, window);
     return { window, offset: sum.offset };
   }
