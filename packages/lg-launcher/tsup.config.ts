@@ -6,13 +6,16 @@ import { shared } from '../../.config/tsup.base.js';
 
 const library = { ...shared, entry: { index: 'src/index.ts', node: 'src/node.ts', testing: 'src/testing.ts' } };
 
+/** What the command begins with. */
+const command = { ...shared, entry: { cli: 'src/cli.ts' }, clean: false, dts: false, sourcemap: false, external: [/\/program\.js$/] };
+
 /**
- * The command carries all it needs with it: finding and reading a few dozen modules takes longer than everything else that
- * it does before the Guest's first instruction.
+ * The command's program carries all it needs with it: finding and reading a few dozen modules takes longer than everything
+ * else that it does before the Guest's first instruction.
  */
-const command = {
+const program = {
   ...shared,
-  entry: { cli: 'src/cli.ts' },
+  entry: { program: 'src/program.ts' },
   clean: false,
   dts: false,
   sourcemap: false,
@@ -28,4 +31,4 @@ const command = {
   },
 };
 
-export default defineConfig([library, command]);
+export default defineConfig([library, command, program]);

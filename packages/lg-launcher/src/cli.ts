@@ -1,17 +1,11 @@
 #!/usr/bin/env node
 /*
- * The `lguest` command. What it does is in cli/main.ts; this file only makes it a program.
+ * The `lguest` command. All of it is in program.ts; before that is read, Node is asked to keep what it compiles of it.
  */
-import { main } from './cli/main.js';
-import { FATAL_SIGNALS } from './node/terminal.js';
+import nodeModule from 'node:module';
 
-// where nobody reads complaints, they are lost
-process.stderr.on('error', () => {});
-const status = await main(process.argv.slice(2));
-// what was printed may still be on its way when stdout is a pipe; an open terminal must not keep us here
-process.stdout.write('', () => {
-  // Whoever lost the terminal dies of that. It is also the way out on which Node does not look at the terminal again,
-  // over whose absence it would fall (exit() of Node 20 aborts then).
-  if (status === FATAL_SIGNALS.SIGHUP) process.kill(process.pid, 'SIGHUP');
-  else process.exit(status);
-});
+/** Node has this from 22.1 on. It keeps compiled code in the directory for temporary files, for the next start. */
+interface CompileCache { enableCompileCache?(): unknown }
+
+(nodeModule as CompileCache).enableCompileCache?.();
+await import('./program.js');

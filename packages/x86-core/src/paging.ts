@@ -89,6 +89,7 @@ export class Mmu {
   readonly #membership = new Uint8Array(tablePages);
   /** One byte per 4 MiB of linear space: a large page was entered there, so INVLPG has to drop all of it. */
   readonly #largeRegions = new Uint8Array(1024);
+  #userTables = false;
 
   /** What the last fill() found: the error code of a certain page fault, or -1. */
   missCode = -1;
@@ -100,9 +101,15 @@ export class Mmu {
     this.#bus = bus;
     this.#globalAlias = new Int32Array(bus.codePages.length);
     i32.fill(absent, readSupervisor, readSupervisor + tablePages);
-    i32.fill(absent, readUser, readUser + tablePages);
     i32.fill(absent, writeSupervisor, writeSupervisor + tablePages);
-    i32.fill(absent, writeUser, writeUser + tablePages);
+  }
+
+  /** There are tables for level 3 from now on; to be called before they are asked. Half of all, and many machines never get there. */
+  needUserTables(): void {
+    if (this.#userTables) return;
+    this.#userTables = true;
+    this.#i32.fill(absent, readUser, readUser + tablePages);
+    this.#i32.fill(absent, writeUser, writeUser + tablePages);
   }
 
   /** Virtual pages that have an entry in some table (an upper bound). */
@@ -136,6 +143,8 @@ export class Mmu {
   /** translate() for an instruction fetch at the current privilege level. */
   translateCode(linear: number): number {
     const user = this.#i32[State.cpl >> 2] === 3;
+    // generated code has got there by itself: a fetch is the first that it does then
+    if (user) this.needUserTables();
     const page = linear >>> 12;
     const entry = this.#i32[tableOf(AccessKind.read, user) + page]!;
     const fetched = user ? fetchedByUser : fetchedBySupervisor;
