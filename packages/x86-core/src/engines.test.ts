@@ -23,7 +23,7 @@ it.each(['interpreter', 'jit'] as const)('reference and %s agree on every state,
 
 /** Each part of the JIT on its own is not there, or as small as can be. */
 const lacks: readonly JitOptions[] = [
-  { windows: false }, { assume: false }, { inline: false }, { guesses: false }, { calls: false }, { links: false }, { steps: true }, { maxInstructions: 7 }, { maxRegions: 3 },
+  { windows: false }, { assume: false }, { inline: false }, { guesses: false }, { calls: false }, { links: false }, { steps: true }, { maxInstructions: 7 }, { maxRegions: 3 }, { maxBytes: 30_000 },
   { windows: false, assume: false, inline: false, guesses: false, calls: false, links: false },
 ];
 it.each(lacks)('reference and jit agree with %o', (options) => {

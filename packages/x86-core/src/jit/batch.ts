@@ -57,10 +57,10 @@ export class Batch {
   }
 
   /** Take all that wait, as one module for an instance of which a memory and the table of functions are wanted. */
-  take(memoryPages: number): { module: Uint8Array<ArrayBuffer>; regions: readonly Waiting[] } {
-    const regions = this.#waiting;
+  take(memoryPages: number): { module: Uint8Array<ArrayBuffer>; regions: readonly Region[] } {
+    const functions = this.#waiting.map(({ body }) => body);
+    const regions = this.#waiting.map(({ region }) => region);
     this.#waiting = [];
-    const functions = regions.map(({ body }) => body);
     return { regions, module: encodeModule({ memoryPages, imports: [], functions, table: { size: tableSize, offset: 0, elements: [] } }) };
   }
 }

@@ -11,6 +11,7 @@ import { pathLengths } from './budget.js';
 import { placeOf } from './dispatch.js';
 import { noteTarget } from './call-profiles.js';
 import { type Knowledge, RegionBuilder, type RegionContext } from './region-builder.js';
+import { functionName } from './regions.js';
 import { emitStructured, reversePostorder } from './structure.js';
 
 /** What RegionContext has, and what the region's surroundings are. */
@@ -150,7 +151,7 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
     written = 0;
     yield;
   }
-  return { conflicts: b.conflicts, needed: lengths[0]!, finish: () => f.finish(`region${context.place}`) };
+  return { conflicts: b.conflicts, needed: lengths[0]!, finish: () => f.finish(functionName(context.place)) };
 
   function note(offset: number, target: Value): void {
     const profile = context.profileOf(offset);

@@ -248,7 +248,7 @@ describe('regions', () => {
     expect(cpu.statistics.regions.live).toBe(1);
   });
 
-  it('all go when they have too many bytes', () => {
+  it('go when they have too many bytes', () => {
     const source = Array.from({ length: 20 }, (_, i) => `loop${i}: inc %eax\ncmp $10000, %eax\njne loop${i}\nxor %eax, %eax`).join('\n');
     const { cpu } = machineWith(`${source}\njmp loop0`, 'jit', { maxBytes: 5000, maxInstructions: 10 });
     let live = 0;
@@ -259,6 +259,30 @@ describe('regions', () => {
     const { evictions, bytes, compiled } = cpu.statistics.regions;
     expect(evictions).toBeGreaterThan(2);
     expect(live * (bytes / compiled)).toBeLessThan(5000 + 2 * (bytes / compiled));
+  });
+
+  it('stay as they are when others have too many bytes, if they are used more', () => {
+    const main = 'again: mov $3000, %ecx\nhot: add %ecx, %eax\nrol $3, %eax\ndec %ecx\njnz hot\nmov $200, %ecx\ncall *%edx\njmp again';
+    const routines = Array.from({ length: 40 }, (_, i) => `cold: add $${i + 2}, %ebx\nrol $5, %ebx\ndec %ecx\njnz cold\nret`);
+    const [jit, interpreter] = [machineWith(main, 'jit', { maxBytes: 6000, guesses: false, keepCode: true }), machineWith(main, 'interpreter')];
+    const hotAt = codeAt + assemble('mov $3000, %ecx').length;
+    const moduleOfHot = (): Uint8Array | undefined => jit.cpu.regions().find(({ linear }) => linear === hotAt)?.module;
+    let first: Uint8Array | undefined;
+    routines.forEach((routine, i) => {
+      const at = codeAt + 0x1000 + 0x40 * i;
+      const { regions } = jit.cpu.statistics.instructions;
+      for (const { cpu, physical } of [jit, interpreter]) {
+        physical.write(at, assemble(routine));
+        cpu.regs[Register.edx] = at;
+        cpu.run(budget);
+      }
+      expect([jit.cpu.eip, jit.cpu.retired, ...jit.cpu.regs]).toEqual([interpreter.cpu.eip, interpreter.cpu.retired, ...interpreter.cpu.regs]);
+      first ??= moduleOfHot();
+      if (i > 0) expect((jit.cpu.statistics.instructions.regions - regions) / budget).toBeGreaterThan(0.5);
+    });
+    expect(first).toBeDefined();
+    expect(moduleOfHot()).toBe(first);
+    expect(jit.cpu.statistics.regions.evictions).toBeGreaterThan(2);
   });
 
   it('go, and with them what the host keeps of them, hundreds of times', () => {

@@ -3,7 +3,7 @@
  *
  * The engine runs in slices; where a slice happens to end, code is hot more often than not, and so it is where regions are
  * left often. An address met a few times so becomes the entry of a region (discover.ts), which is compiled (compile.ts)
- * and found by whoever comes by (regions.ts) until its code changes.
+ * and found by whoever comes by (regions.ts) until its code changes, or others are used more (eviction.ts).
  */
 import { Decoder } from '../decode.js';
 import type { Instruction } from '../instruction.js';
@@ -20,9 +20,9 @@ import { type Assumptions, assumeNow, declinesPerLook, noAssumptions, takeObserv
 import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
-import type { Candidate, Lockstep, RegionFunction } from './lockstep.js';
+import type { Candidate, Lockstep } from './lockstep.js';
 import type { JitSettings } from './options.js';
-import { nowherePlace, type Region, type RegionCode, Regions } from './regions.js';
+import { type LiveRegion, nowherePlace, type Region, type RegionCode, Regions } from './regions.js';
 import { hasTailCalls } from './tail-calls.js';
 
 const pageSize = 0x1000;
@@ -40,6 +40,8 @@ const mostDoublings = 6;
 /** Regions that have gone, but whose code the host may still keep. */
 const mostRemains = 256;
 const wasmPage = 0x10000;
+/** What stays of regions when there is no room for all, as a part of the bytes that there is room for. */
+const keptPart = 0.75;
 /** Looks at an address that regions are left for often count for this part of what is needed. */
 const exitWeight = 80;
 /** An address within a region is no good entry: it must be so many times as hot. */
@@ -61,7 +63,7 @@ export interface JitStatistics {
   improved: number;
   /** Regions that have gone: their code changed, they were improved, or there was no room. */
   dropped: number;
-  /** Times that there was no room, and all of them went. */
+  /** Times that there was no room, and those went that were used least. */
   evictions: number;
   /** WebAssembly modules that regions were compiled to, and their size in bytes. */
   modules: number;
@@ -150,12 +152,13 @@ export class Jit {
   /** The host holds too much for the table: it is time for a new one. */
   get isFull(): boolean { return this.#regions.remains >= mostRemains || this.#bytesForTable >= this.#settings.maxBytes; }
 
-  /** There is a new table. All regions go: they know the old one. */
+  /** There is a new table. Regions that are used much go on in it. */
   moveTo(table: WebAssembly.Table): void {
-    this.#giveUpAll();
-    this.#dropAll();
-    this.#regions.moveTo(table);
-    this.#bytesForTable = 0;
+    this.#timed(() => {
+      this.#dropLeastUsed(this.#settings.maxBytes);
+      this.#regions.moveTo(table);
+    });
+    this.#bytesForTable = this.#regions.bytes;
   }
 
   /** From now on there is data beside code: regions that do not know of it go. */
@@ -164,20 +167,33 @@ export class Jit {
     this.#dropAll();
   }
 
-  /** No places or words are left: everything goes, for what is still hot comes back soon. */
-  #makeRoom(): void {
+  /** No places are left, or no words: these can be had again only when nobody reads any of them. */
+  #makeRoom(areWordsLeft: boolean): void {
     this.#forsake(() => true);
-    this.#dropAll();
+    if (areWordsLeft) this.#dropLeastUsed(this.#regions.bytes);
+    else this.#dropAll();
+  }
+
+  #dropLeastUsed(bytes: number): void {
+    this.#regions.dropLeastUsed(bytes * keptPart);
+    this.#noteEviction();
   }
 
   #dropAll(): void {
     this.#regions.dropAll();
+    this.#noteEviction();
+  }
+
+  /** What is met seldom must not get hot by being met for long: it would take the place of what is used more. */
+  #noteEviction(): void {
     this.#stats.evictions++;
     this.#counts.clear();
   }
 
   /** A slice has ended before the instruction at a linear address: what is on its way gets on by a step, or this place is met. */
   sample(linear: number): void {
+    const found = this.#code.find(linear);
+    if (found) this.#regions.noteUse(found.record);
     if (this.busy) this.#proceed();
     else if (this.#batch.isDue) this.#timed(() => this.#release());
     else this.#meet(linear, 1, coveredPatience);
@@ -206,7 +222,7 @@ export class Jit {
   }
 
   /** What a region has found out about itself. @returns false when it is not worth making it anew */
-  #learn(place: number, region: Region): boolean {
+  #learn(place: number, region: LiveRegion): boolean {
     const { i32, u32 } = this.#cpu;
     const { key } = region;
     const { assumptions, declines } = takeObservation(i32, place);
@@ -342,7 +358,8 @@ export class Jit {
     const cpu = this.#cpu;
     const { page, record, linear, user, now, readTable, codeTables, pages } = origin;
     const { windows, assume, guesses, calls, links, keepCode, maxRegions } = this.#settings;
-    if (this.#regions.size + this.#batch.size >= maxRegions || this.#regions.links.isFull(2 * blocks.length)) this.#makeRoom();
+    const areWordsLeft = !this.#regions.links.isFull(2 * blocks.length);
+    if (this.#regions.size + this.#batch.size >= maxRegions || !areWordsLeft) this.#makeRoom(areWordsLeft);
     const on = <T>(offset: number, found: (key: number) => T): T | undefined => {
       const of = pages(offset >> pageShift);
       return of && found(keyOf(of, offset, user));
@@ -366,8 +383,8 @@ export class Jit {
         undefinedResults: cpu.undefinedResults, features: cpu.features,
       });
       const region: Region = {
-        place, run: this.#regions.noFunction, needed, record, linear, user, madeAt: 0, pages: used.map((index) => pages(index)!), key,
-        blocks: keepCode ? this.#bytesOf(blocks, origin) : [], fields: noFields,
+        place, needed, record, linear, user, pages: used.map((index) => pages(index)!), key,
+        blocks: keepCode ? this.#bytesOf(blocks, origin) : [],
         covers: this.#instructionsOf(blocks, origin),
         leaders: blocks.map(({ start }) => recordIn(pages(start >> pageShift)!, start, cpu.i32)),
       };
@@ -387,14 +404,8 @@ export class Jit {
   #release(): void {
     const cpu = this.#cpu;
     const { module, regions } = this.#batch.take(cpu.memory.buffer.byteLength / wasmPage);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory: cpu.memory, operations: this.#regions.table } });
-    for (const { region, body } of regions) {
-      const before = this.#regions.of(region.record);
-      if (before !== undefined) this.#regions.drop(before.place);
-      region.run = exports[body.name] as RegionFunction;
-      if (this.#settings.keepCode) region.module = module;
-      this.#regions.enter(region);
-    }
+    const bytes = this.#settings.keepCode ? module : undefined;
+    this.#regions.enter(regions, { module: new WebAssembly.Module(module), size: module.length, bytes });
     this.#stats.compiled += regions.length;
     this.#stats.modules++;
     this.#stats.bytes += module.length;
@@ -458,8 +469,6 @@ interface Origin extends Place {
   readonly codeTables: number;
   readonly now: Assumptions;
 }
-
-const noFields = new Uint8Array(0);
 
 /** The record of the instruction at an offset, which lies in this page. */
 function recordIn(page: CodePage, offset: number, i32: Int32Array): number { return i32[(page.table >> 2) + (offset & pageMask)]!; }

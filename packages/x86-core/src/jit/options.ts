@@ -12,11 +12,11 @@ export interface JitOptions {
   hotAfter?: number;
   /** Instructions of a region at most, 1 to 320 (the default). Routines that are taken in count. */
   maxInstructions?: number;
-  /** Regions that live at one time, at most; when there are more, all go. 1 to 1023 (the default). */
+  /** Regions that live at one time, at most; when there are more, those used least go. 1 to 1023 (the default). */
   maxRegions?: number;
   /**
-   * Bytes of WebAssembly that are kept at most, those of regions that have gone included; then all go. 1 to 2^30, default
-   * 4 MiB. A host needs ten to twenty times as much for the machine code.
+   * Bytes of WebAssembly that are kept at most, those of regions that have gone included; then those used least go. 1 to 2^30,
+   * default 4 MiB. A host needs ten to twenty times as much for the machine code.
    */
   maxBytes?: number;
   /** Accesses near each other off one register are translated together. */

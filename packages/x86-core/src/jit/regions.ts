@@ -13,12 +13,18 @@ import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 import { takeObservation } from './assumptions.js';
 import { forgetPlaces } from './dispatch.js';
+import { modulesOf, mostUsed, type SharedModule, sizeOf } from './eviction.js';
 import { Links } from './links.js';
 import type { Candidate, RegionFunction } from './lockstep.js';
 import { nowhere } from './tail-calls.js';
 
 /** Place of the function that stands for no region; the others follow. */
 export const nowherePlace = firstPlace.region;
+/** Bits of a place's number. */
+const placeBits = 32 - Math.clz32(tableSize - 1);
+
+/** What the function of the region in a place is called in its module. */
+export function functionName(place: number): string { return `region${place}`; }
 
 /** A region, for people to look at. */
 export interface RegionCode {
@@ -32,12 +38,13 @@ export interface RegionCode {
   readonly module: Uint8Array;
 }
 
-/** A region, which may still wait to become a function; and how to be rid of it. */
-export interface Region extends Candidate {
-  run: RegionFunction;
-  /** Kept if somebody wants to see it: what it was made of, and what became of it. */
+/** A region that has been made, and may still wait to become a function; and how to be rid of it. */
+export interface Region {
+  readonly place: number;
+  /** With a smaller budget it does not begin. */
+  readonly needed: number;
+  /** Kept if somebody wants to see it: what it was made of. */
   readonly blocks: RegionCode['blocks'];
-  module?: Uint8Array;
   readonly pages: readonly CodePage[];
   /** Its entry's record, and its address and privilege when it was made. */
   readonly record: number;
@@ -48,9 +55,18 @@ export interface Region extends Candidate {
   /** Records of its instructions, and those of them that began a block when it was made. */
   readonly covers: readonly number[];
   readonly leaders: readonly number[];
-  /** Instructions that regions had executed when it was entered (modulo 2^32), and what its record was before. */
+}
+
+/** A region that can be found. */
+export interface LiveRegion extends Region, Candidate {
+  run: RegionFunction;
+  readonly shared: SharedModule;
+  /** What its record was before. */
+  readonly fields: Uint8Array;
+  /** Instructions that regions had executed when it was entered (modulo 2^32). */
   madeAt: number;
-  fields: Uint8Array;
+  /** How often slices have ended in it lately; once, when it is new. */
+  uses: number;
 }
 
 /** All of them, by their places in the table of functions. */
@@ -60,8 +76,8 @@ export class Regions {
   readonly #code: CodeCache;
   #table: WebAssembly.Table;
   readonly #nowhere = nowhere();
-  readonly #regions = new Map<number, Region>();
-  /** Records of instructions that regions have → how many have them. */
+  readonly #regions = new Map<number, LiveRegion>();
+  /** Records of instructions that regions have → how many have them, and the place of the last one made (in the low bits). */
   readonly #covered = new Map<number, number>();
   readonly #leaders = new Set<number>();
   readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
@@ -83,12 +99,10 @@ export class Regions {
   get dropped(): number { return this.#dropped; }
   get remains(): number { return this.#remains; }
 
-  get table(): WebAssembly.Table { return this.#table; }
-
   /** Those that somebody may want to look at, by address. */
   get codes(): RegionCode[] {
     return [...this.#regions.values()]
-      .flatMap(({ linear, user, blocks, module }) => (module ? { linear, user, blocks, module } : []))
+      .flatMap(({ linear, user, blocks, shared: { bytes } }) => (bytes ? { linear, user, blocks, module: bytes } : []))
       .sort((a, b) => a.linear - b.linear);
   }
 
@@ -97,55 +111,93 @@ export class Regions {
     for (let place = nowherePlace; place < tableSize; place++) this.#table.set(place, this.#nowhere);
   }
 
-  /** There is a new table; all regions are gone. */
+  /** An instance of a module, for the table there is. @returns the functions of places */
+  #instantiate({ module }: SharedModule): (place: number) => RegionFunction {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#cpu.memory, operations: this.#table } });
+    return (place) => exports[functionName(place)] as RegionFunction;
+  }
+
+  /** There is a new table. All regions go on in it, for which nothing has to be compiled. */
   moveTo(table: WebAssembly.Table): void {
     this.#table = table;
     this.#clearPlaces();
     this.#remains = 0;
+    const modules = modulesOf(this.#regions.values());
+    const instances = new Map(Array.from(modules, (shared) => [shared, this.#instantiate(shared)]));
+    for (const [place, region] of this.#regions) {
+      region.run = instances.get(region.shared)!(place);
+      table.set(place, region.run);
+    }
+  }
+
+  /** Bytes of the modules that have regions. */
+  get bytes(): number { return sizeOf(modulesOf(this.#regions.values())); }
+
+  /** All regions go but those used most, whose modules have `most` bytes together. */
+  dropLeastUsed(most: number): void {
+    const regions = [...this.#regions.values()];
+    const kept = mostUsed(regions, most);
+    for (const region of regions) {
+      if (kept.has(region.shared)) region.uses >>= 1;
+      else this.drop(region.place);
+    }
   }
 
   /** A place in the table for a region that is made, and back. */
   takePlace(): number { return this.#free.pop()!; }
   giveBack(place: number): void { this.#free.push(place); }
 
-  /** What stands for the function of a region that has none yet. */
-  get noFunction(): RegionFunction { return this.#nowhere; }
-
-  at(place: number): Region | undefined { return this.#regions.get(place); }
+  at(place: number): LiveRegion | undefined { return this.#regions.get(place); }
 
   /** The region that begins at a record, if one does. */
-  of(record: number): Region | undefined {
+  of(record: number): LiveRegion | undefined {
     const { u8, u16 } = this.#cpu;
     if (u16[(record + Field.handler) >> 1] !== Handler.region) return undefined;
     return this.#regions.get((u8[record + Field.placeHigh]! << 8) | u8[record + Field.placeLow]!);
   }
 
   /** Does any region have the instruction at a record? */
-  isCovered(record: number): boolean { return (this.#covered.get(record) ?? 0) > 0; }
+  isCovered(record: number): boolean { return (this.#covered.get(record) ?? 0) >> placeBits > 0; }
+
+  /** The region that has the instruction at a record, if one does, has been at work. */
+  noteUse(record: number): void {
+    if (!this.isCovered(record)) return;
+    const region = this.#regions.get(this.#covered.get(record)! & ((1 << placeBits) - 1));
+    if (region !== undefined) region.uses++;
+  }
+
   /** Did a block begin there? */
   isLeader(record: number): boolean { return this.#leaders.has(record); }
 
   /** A region has these instructions from now on, whether it is there already or not. */
-  cover({ covers, leaders }: Region): void {
-    for (const record of covers) this.#covered.set(record, (this.#covered.get(record) ?? 0) + 1);
+  cover({ place, covers, leaders }: Region): void {
+    for (const record of covers) this.#covered.set(record, ((((this.#covered.get(record) ?? 0) >> placeBits) + 1) << placeBits) | place);
     for (const record of leaders) this.#leaders.add(record);
   }
 
   uncover({ covers }: Region): void {
-    for (const record of covers) this.#covered.set(record, this.#covered.get(record)! - 1);
+    for (const record of covers) this.#covered.set(record, this.#covered.get(record)! - (1 << placeBits));
+  }
+
+  /** Let the regions of a module be found, in place of those that begin where they do. */
+  enter(regions: readonly Region[], shared: SharedModule): void {
+    const functions = this.#instantiate(shared);
+    for (const region of regions) {
+      const before = this.of(region.record);
+      if (before !== undefined) this.drop(before.place);
+      this.#enter(region, shared, functions(region.place));
+    }
   }
 
   /** Let a region be found: from its record, by the links of others, and by its pages. */
-  enter(region: Region): void {
+  #enter(region: Region, shared: SharedModule, run: RegionFunction): void {
     const { i32, u32, u8, u16 } = this.#cpu;
-    const { place, record, pages, key, run } = region;
+    const { place, record, pages, key } = region;
     i32[(Layout.windowMisses >> 2) + place] = 0;
     takeObservation(i32, place);
-    region.madeAt = u32[State.inRegions >> 2]!;
-    region.fields = u8.slice(record, record + recordSize);
+    this.#regions.set(place, { ...region, run, shared, fields: u8.slice(record, record + recordSize), madeAt: u32[State.inRegions >> 2]!, uses: 1 });
     this.#table.set(place, run);
     for (const page of pages) page.regions.add(place);
-    this.#regions.set(place, region);
     this.#copyRecord(record, place);
     u16[(record + Field.handler) >> 1] = Handler.region;
     u8[record + Field.placeLow] = place & 0xff;
