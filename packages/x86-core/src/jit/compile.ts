@@ -38,6 +38,8 @@ export interface CompileContext extends RegionContext {
 const pageShift = 12;
 /** Instructions written in a step, about: the guest waits meanwhile. */
 const atOnce = 40;
+/** And statements put into bytes. */
+const statementsAtOnce = 2000;
 const pageNumberMask = 0xf_ffff;
 
 /** A region as a function that may call those in the table, and the budget without which it does not begin. */
@@ -55,7 +57,7 @@ export function* compileRegion(blocks: readonly Block[], context: CompileContext
   for (;;) {
     const { conflicts, needed, finish } = yield* writeRegion(blocks, { ...context, assumptions });
     yield;
-    if (conflicts.size === 0) return { body: finish(), needed };
+    if (conflicts.size === 0) return { body: yield* finish(), needed };
     assumptions = without(assumptions, conflicts);
   }
 }
@@ -65,7 +67,7 @@ interface Draft {
   /** Assumptions that it must be written without. */
   readonly conflicts: ReadonlySet<number>;
   readonly needed: number;
-  finish(): FunctionBody;
+  finish(): Generator<void, FunctionBody>;
 }
 
 function* writeRegion(blocks: readonly Block[], context: CompileContext): Generator<void, Draft> {
@@ -151,7 +153,7 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
     written = 0;
     yield;
   }
-  return { conflicts: b.conflicts, needed: lengths[0]!, finish: () => f.finish(functionName(context.place)) };
+  return { conflicts: b.conflicts, needed: lengths[0]!, finish: () => f.finishInSteps(functionName(context.place), statementsAtOnce) };
 
   function note(offset: number, target: Value): void {
     const profile = context.profileOf(offset);

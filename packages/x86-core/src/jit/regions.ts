@@ -12,6 +12,7 @@ import { firstPlace, tableSize } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 import { takeObservation } from './assumptions.js';
+import { Coverage } from './coverage.js';
 import { forgetPlaces } from './dispatch.js';
 import { modulesOf, mostUsed, type SharedModule, sizeOf } from './eviction.js';
 import { Links } from './links.js';
@@ -20,8 +21,6 @@ import { nowhere } from './tail-calls.js';
 
 /** Place of the function that stands for no region; the others follow. */
 export const nowherePlace = firstPlace.region;
-/** Bits of a place's number. */
-const placeBits = 32 - Math.clz32(tableSize - 1);
 
 /** What the function of the region in a place is called in its module. */
 export function functionName(place: number): string { return `region${place}`; }
@@ -77,9 +76,7 @@ export class Regions {
   #table: WebAssembly.Table;
   readonly #nowhere = nowhere();
   readonly #regions = new Map<number, LiveRegion>();
-  /** Records of instructions that regions have → how many have them, and the place of the last one made (in the low bits). */
-  readonly #covered = new Map<number, number>();
-  readonly #leaders = new Set<number>();
+  readonly #coverage = new Coverage();
   readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
   /** Regions that have gone; since the table was new as well. */
   #dropped = 0;
@@ -157,27 +154,19 @@ export class Regions {
   }
 
   /** Does any region have the instruction at a record? */
-  isCovered(record: number): boolean { return (this.#covered.get(record) ?? 0) >> placeBits > 0; }
+  isCovered(record: number): boolean { return this.#coverage.count(record) > 0; }
+  /** Did a block begin there? */
+  isLeader(record: number): boolean { return this.#coverage.isLeader(record); }
 
   /** The region that has the instruction at a record, if one does, has been at work. */
   noteUse(record: number): void {
-    if (!this.isCovered(record)) return;
-    const region = this.#regions.get(this.#covered.get(record)! & ((1 << placeBits) - 1));
+    const region = this.isCovered(record) ? this.#regions.get(this.#coverage.placeOfLast(record)) : undefined;
     if (region !== undefined) region.uses++;
   }
 
-  /** Did a block begin there? */
-  isLeader(record: number): boolean { return this.#leaders.has(record); }
-
-  /** A region has these instructions from now on, whether it is there already or not. */
-  cover({ place, covers, leaders }: Region): void {
-    for (const record of covers) this.#covered.set(record, ((((this.#covered.get(record) ?? 0) >> placeBits) + 1) << placeBits) | place);
-    for (const record of leaders) this.#leaders.add(record);
-  }
-
-  uncover({ covers }: Region): void {
-    for (const record of covers) this.#covered.set(record, this.#covered.get(record)! - (1 << placeBits));
-  }
+  /** A region has its instructions from now on, whether it is there already or not. */
+  cover(region: Region): void { this.#coverage.add(region); }
+  uncover(region: Region): void { this.#coverage.remove(region); }
 
   /** Let the regions of a module be found, in place of those that begin where they do. */
   enter(regions: readonly Region[], shared: SharedModule): void {
@@ -242,7 +231,6 @@ export class Regions {
   /** Records are numbered anew. All regions are gone by then. */
   forgetRecords(): void {
     this.links.clear();
-    this.#covered.clear();
-    this.#leaders.clear();
+    this.#coverage.clear();
   }
 }

@@ -4,11 +4,11 @@
  * do() makes pure values, which may be used any number of times: a value used once is computed where it is used, others get
  * a local. What has a place in time (loads, stores, calls, variables) happens in the order it is asked for.
  */
-import { type FunctionBody, noResult, Op, ValueType } from './encoder.js';
+import { type FunctionBody, Op, ValueType } from './encoder.js';
 import {
   bulkCopy, bulkFill, byteShuffle, laneOperators, laneStores, loads, operator, type OperatorName, stores, vectorConstant, type WasmType,
 } from './operators.js';
-import { Form, Local, Node, type Offset, type Statement, type Value, write, Writer } from './statements.js';
+import { Form, Local, Node, type Offset, type Statement, type Value, Writer } from './statements.js';
 
 export type { Offset, Value } from './statements.js';
 
@@ -41,9 +41,19 @@ export class FunctionBuilder {
 
   /** The function's code. */
   finish(name: string): FunctionBody {
+    const steps = this.finishInSteps(name, Number.POSITIVE_INFINITY);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  }
+
+  /** The same in steps of so many statements. */
+  *finishInSteps(name: string, statements: number): Generator<void, FunctionBody> {
     const locals: number[] = [];
     const out = new Writer((type) => this.#parameters.length + locals.push(ValueType[type]) - 1);
-    write(this.#list, out);
+    out.part(this.#list);
+    while (out.write(statements)) yield;
     // every way out is a leave()
     out.code.byte(Op.unreachable);
     const types = (list: readonly WasmType[]): number[] => list.map((type) => ValueType[type]);
@@ -53,7 +63,8 @@ export class FunctionBuilder {
   /** Code to be put into the midst of another function, with locals of that one's. It must end by going on, not by leave(). */
   piece(newLocal: (type: WasmType) => number): Uint8Array {
     const out = new Writer(newLocal);
-    write(this.#list, out);
+    out.part(this.#list);
+    out.write();
     return out.code.view();
   }
 
@@ -243,15 +254,12 @@ export class FunctionBuilder {
     this.#list = outer;
     outer.push((out) => {
       out.push(condition);
-      out.code.bytes([Op.if, noResult]);
-      out.level++;
-      write(yes, out);
-      if (no.length > 0) {
+      out.open(Op.if);
+      out.part(yes, () => {
+        if (no.length === 0) return out.end();
         out.code.byte(Op.else);
-        write(no, out);
-      }
-      out.level--;
-      out.code.byte(Op.end);
+        out.part(no, () => out.end());
+      });
     });
   }
 
@@ -274,11 +282,8 @@ export class FunctionBuilder {
     this.#list = outer;
     outer.push((out) => {
       for (const value of values) value.local = out.local(value.type);
-      level = out.level++;
-      out.code.bytes([Op.block, noResult]);
-      write(inside, out);
-      out.level--;
-      out.code.byte(Op.end);
+      level = out.open(Op.block);
+      out.part(inside, () => out.end());
     });
     return values;
   }
@@ -292,11 +297,8 @@ export class FunctionBuilder {
     const inside = this.#list;
     this.#list = outer;
     outer.push((out) => {
-      level = out.level++;
-      out.code.bytes([Op.loop, noResult]);
-      write(inside, out);
-      out.level--;
-      out.code.byte(Op.end);
+      level = out.open(Op.loop);
+      out.part(inside, () => out.end());
     });
   }
 
@@ -310,7 +312,7 @@ export class FunctionBuilder {
   /** A place for a part that is built later, but before finish(). @returns builds it */
   hole(): (body: () => void) => void {
     const inside: Statement[] = [];
-    this.#list.push((out) => write(inside, out));
+    this.#list.push((out) => out.part(inside));
     return (body) => {
       const outer = this.#list;
       this.#list = inside;
@@ -326,7 +328,7 @@ export class FunctionBuilder {
     body();
     const inside = this.#list;
     this.#list = outer;
-    return () => { this.#list.push((out) => write(inside, out)); };
+    return () => { this.#list.push((out) => out.part(inside)); };
   }
 
   /** A part that is written only if it turns out to be needed: asked when all has been built. */
@@ -337,7 +339,7 @@ export class FunctionBuilder {
     const inside = this.#list;
     this.#list = outer;
     outer.push((out) => {
-      if (needed()) write(inside, out);
+      if (needed()) out.part(inside);
     });
   }
 
@@ -363,7 +365,7 @@ export class FunctionBuilder {
       body();
       const inside = this.#list;
       this.#list = outer;
-      write(inside, out);
+      out.part(inside);
     });
   }
 

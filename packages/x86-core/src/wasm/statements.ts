@@ -2,7 +2,7 @@
  * What a function is built of before it is written: values on their way, and statements. When all is there they are
  * written in their order, and only then values get locals.
  */
-import { ByteWriter, Op } from './encoder.js';
+import { ByteWriter, noResult, Op } from './encoder.js';
 import { type OperatorName, operatorOf, type WasmType } from './operators.js';
 
 /** A value of the function being written. Belongs to the part of it (see when()) that it was made in, and parts within. */
@@ -109,12 +109,11 @@ function resolve(offset: Offset): number { return typeof offset === 'number' ? o
 /** A value with a place, or something that is done. */
 export type Statement = Node | ((out: Writer) => void);
 
-/** What has been built, one statement after the other. */
-export function write(statements: readonly Statement[], out: Writer): void {
-  for (const statement of statements) {
-    if (typeof statement === 'function') statement(out);
-    else statement.settle(out);
-  }
+/** Statements that are written one after the other, and what comes behind them. */
+interface Part {
+  readonly statements: readonly Statement[];
+  next: number;
+  readonly then: (() => void) | undefined;
 }
 
 /** Code and locals on their way. */
@@ -127,6 +126,43 @@ export class Writer {
 
   constructor(newLocal: (type: WasmType) => number) {
     this.lastingLocal = newLocal;
+  }
+
+  /** Parts that are being written; the innermost comes last. */
+  readonly #parts: Part[] = [];
+
+  /** Write a part next, then what comes behind it. From within a statement this must be the last thing that it does. */
+  part(statements: readonly Statement[], then?: () => void): void {
+    this.#parts.push({ statements, next: 0, then });
+  }
+
+  /** Write what has been built: so many statements, or all. @returns whether there are more */
+  write(most = Number.POSITIVE_INFINITY): boolean {
+    for (let left = most; left > 0; left--) {
+      const part = this.#parts[this.#parts.length - 1];
+      if (part === undefined) return false;
+      if (part.next === part.statements.length) {
+        this.#parts.pop();
+        part.then?.();
+        continue;
+      }
+      const statement = part.statements[part.next++]!;
+      if (typeof statement === 'function') statement(this);
+      else statement.settle(this);
+    }
+    return true;
+  }
+
+  /** Open a block, a loop or a condition. @returns its level, for branches to it */
+  open(code: number): number {
+    this.code.bytes([code, noResult]);
+    return this.level++;
+  }
+
+  /** Close it. */
+  end(): void {
+    this.level--;
+    this.code.byte(Op.end);
   }
 
   opcode(code: number): void {
