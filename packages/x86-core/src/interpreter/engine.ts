@@ -25,6 +25,7 @@ import { readyMade } from './ready-made.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import type { CallShape } from './handler-builder.js';
 import { callKey, callShapes, shapeKey } from './shapes.js';
+import { Slices } from './slices.js';
 
 const EIP = State.eip >> 2;
 const BUDGET = State.budget >> 2;
@@ -32,11 +33,6 @@ const ATTENTION = State.attention >> 2;
 const WANTED = State.wanted >> 2;
 const IN_REGIONS = State.inRegions >> 2;
 const pageMask = 0xfff;
-/** Instructions between two looks at what is hot, at least and at most; up to as many are added. Powers of two. */
-const shortestSlice = 1 << 13;
-const longestSlice = 1 << 16;
-/** Instructions between two steps of making a region, at least. */
-const stepSlice = 1 << 11;
 
 type RunFunction = (record: number, pageBase: number) => number;
 
@@ -112,12 +108,12 @@ export class InterpreterEngine implements Engine {
   readonly #installed = new Map<Unit, boolean>();
   /** Undefined for the interpreter alone. */
   readonly jit: Jit | undefined;
-  #slice = shortestSlice;
+  readonly #slices = new Slices();
+  /** Regions left in lockstep. */
+  #exits = 0;
   #sliceOver = false;
   /** Where the generated code was entered last: at the end of a slice, where it would go on. */
   #lastRun = 0;
-  /** Makes the lengths of slices irregular, so that no loop keeps in step with them. */
-  #noise = 1;
   /** Error code of a page fault that the generated code has run into, or -1; and where. */
   #missCode = -1;
   #missLinear = 0;
@@ -215,27 +211,26 @@ export class InterpreterEngine implements Engine {
     return { regions, interpreter: this.#executed - regions - this.#stepped, reference: this.#stepped };
   }
 
-  /** A slice after the other, with a look at where each one ends. The more regions have to do with it, the longer they are. */
+  /** A slice after the other, with a look at where each one ends. */
   #runSlices(jit: Jit): void {
     const cpu = this.#cpu;
     const { i32, u32 } = cpu;
     const stepper = this.#stepper;
+    const slices = this.#slices;
     let left = i32[BUDGET]!;
     for (;;) {
-      this.#noise = (Math.imul(this.#noise, 0x19660d) + 0x3c6ef35f) | 0;
-      const length = jit.busy ? stepSlice : this.#slice;
-      const slice = Math.min(left, length + ((this.#noise >>> 8) & (length - 1)));
-      const before = u32[IN_REGIONS]!;
-      stepper.held = left - slice;
-      i32[BUDGET] = slice;
+      if (slices.left <= 0) slices.begin(jit.busy, u32[IN_REGIONS]!);
+      const part = Math.min(left, slices.left);
+      stepper.held = left - part;
+      i32[BUDGET] = part;
       this.#runSlice(jit);
       left = stepper.held + i32[BUDGET]!;
+      slices.left -= part - i32[BUDGET]!;
       if (cpu.pendingExit >= 0) break;
+      if (left > 0 && !jit.busy) slices.adapt(u32[IN_REGIONS]!);
+      slices.left = 0;
       if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) === Mode.fast) this.#look(jit);
       if (left <= 0) break;
-      if (length === stepSlice) continue;
-      const interpreted = slice - i32[BUDGET]! - ((u32[IN_REGIONS]! - before) >>> 0);
-      this.#slice = interpreted < shortestSlice >> 1 ? Math.min(this.#slice * 2, longestSlice) : shortestSlice;
     }
     stepper.held = 0;
     i32[BUDGET] = left;
@@ -253,9 +248,9 @@ export class InterpreterEngine implements Engine {
   /** Regions one at a time, each compared with the reference; and between them records, a straight piece at a time. */
   #runInLockstep(jit: Jit, lockstep: Lockstep): void {
     const cpu = this.#cpu;
-    const { i32 } = cpu;
-    const lookAfter = (left: number): number => Math.max(0, left - (jit.busy ? stepSlice : shortestSlice));
-    let [nextLook, exits] = [lookAfter(i32[BUDGET]!), 0];
+    const { i32, u32 } = cpu;
+    const slices = this.#slices;
+    let left = i32[BUDGET]!;
     while (i32[BUDGET]! > 0 && cpu.pendingExit < 0) {
       i32[ATTENTION] = 0;
       if (this.#isSpecial()) {
@@ -269,9 +264,11 @@ export class InterpreterEngine implements Engine {
       const executed = region === undefined ? 0 : lockstep.check(region, deepestCalls);
       this.#countInRegions(executed);
       if (executed === 0) this.#runPiece(record);
-      else if (++exits % exitsPerLook === 0) jit.leftFor(i32[EIP]! >>> 0);
-      if (i32[BUDGET]! > nextLook || cpu.pendingExit >= 0) continue;
-      nextLook = lookAfter(i32[BUDGET]!);
+      else if (++this.#exits % exitsPerLook === 0) jit.leftFor(i32[EIP]! >>> 0);
+      slices.left -= left - i32[BUDGET]!;
+      left = i32[BUDGET]!;
+      if ((slices.left > 0 && left > 0) || cpu.pendingExit >= 0) continue;
+      slices.begin(jit.busy, u32[IN_REGIONS]!);
       if (!this.#isSpecial()) this.#look(jit);
     }
   }

@@ -160,6 +160,15 @@ describe('regions', () => {
     expect(jit.cpu.statistics.instructions.regions).toBeGreaterThan(budget);
   });
 
+  it('are made where the owner is asked every thousand instructions', () => {
+    const machine = flatMachine('again: mov $300, %ecx\nnext: add %ecx, %eax\nrol $3, %eax\nloop next\nout %al, $0x10\njmp again', 0x8_0000, {
+      physicalBytes: 1 << 20, engine: 'jit', jit: { hotAfter: 1 }, ports: { read: () => 0, write: () => machine.cpu.kick() },
+    });
+    for (let i = 0; i < 300; i++) expect(machine.cpu.run(budget).reason).toBe(ExitReason.kick);
+    const { instructions } = machine.cpu.statistics;
+    expect(instructions.regions).toBeGreaterThan(machine.cpu.retired / 2);
+  });
+
   it('leave for what they do not have, and come back', () => {
     compare('again: pushf\npop %eax\ncpuid\nshl $3, %ebx\nadc %ecx, %edx\ndec %esi\njnz again\nmov $100, %esi\njmp again');
   });

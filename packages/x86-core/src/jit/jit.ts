@@ -34,6 +34,9 @@ const userLevel = 3;
 const farthestPage = 100;
 /** Regions after which a further one must be twice as hot. */
 const patience = 2048;
+/** The first regions take longest, because the host has not compiled us yet: up to so many must be hotter, the first by so much more. */
+const beginnings = 16;
+const beginnerPatience = 2;
 /** Code of a page must be twice as hot after so many changes of it (a power of two), and again; up to so many times. */
 const changesShift = 3;
 const mostDoublings = 6;
@@ -254,7 +257,9 @@ export class Jit {
     // the more regions there have been, the more must be gained by another: a guest cannot make us compile for ever
     const { hotAfter } = this.#settings;
     const often = Math.min((this.#changes.get(found.page.physicalPage) ?? 0) >> changesShift, mostDoublings);
-    const hot = (hotAfter + Math.floor((this.#stats.compiled * hotAfter) / patience)) * 2 ** often;
+    const { compiled } = this.#stats;
+    const beginner = Math.max(0, 1 - compiled / beginnings) * beginnerPatience;
+    const hot = (hotAfter + Math.floor((hotAfter - 1) * beginner + (hotAfter * compiled) / patience)) * 2 ** often;
     const needed = covered ? hot * ifCovered : hot;
     if (this.busy || before + times < needed) return;
     // what cannot be compiled, or not well, is looked at again, but not soon

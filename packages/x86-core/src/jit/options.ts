@@ -8,7 +8,7 @@ import { firstPlace, tableSize } from '../operations/operation.js';
 
 /** Options of the region JIT. All have defaults; the switches are on unless they are set to false. */
 export interface JitOptions {
-  /** How often a slice of execution must end at an address before that becomes the entry of a region. Default 128. */
+  /** How often a slice of execution must end at an address before that becomes the entry of a region; the first dozen take more. Default 64. */
   hotAfter?: number;
   /** Instructions of a region at most, 1 to 320 (the default). Routines that are taken in count. */
   maxInstructions?: number;
@@ -51,7 +51,7 @@ export const mostRegions = tableSize - firstPlace.region - 1;
 
 /** What holds where nothing is said. */
 export const defaultJitOptions: JitSettings = {
-  hotAfter: 128, maxInstructions: mostInstructions, maxRegions: mostRegions, maxBytes: 4 << 20,
+  hotAfter: 64, maxInstructions: mostInstructions, maxRegions: mostRegions, maxBytes: 4 << 20,
   windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, steps: true, batches: true, lockstep: false, keepCode: false,
 };
 
