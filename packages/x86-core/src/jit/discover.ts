@@ -153,6 +153,11 @@ function walk(context: CodeContext, entry: number, limit: number): Walk {
         visit(end);
         break;
       }
+      if (end >> pageShift !== at >> pageShift) {
+        // blocks belong to a page each
+        visit(end);
+        break;
+      }
       at = end;
     }
   }

@@ -202,6 +202,19 @@ describe('regions', () => {
     expect(cpu.regs[Register.eax]).toBe((budget / 2) * 4);
   });
 
+  it('go when their code changes in the page into which they run on', () => {
+    // the page ends between two instructions of a straight piece
+    const source = `jmp again\n${'nop\n'.repeat(0xff0 - 5)}again: ${'inc %eax\n'.repeat(0x10)}add $1, %ebx\njmp again`;
+    const [jit, interpreter] = [machineWith(source), machineWith(source, 'interpreter')];
+    const inNextPage = codeAt + 0x1002;
+    for (let i = 0; i < 20; i++) {
+      for (const { cpu } of [jit, interpreter]) expect(cpu.run(budget).reason).toBe(ExitReason.budget);
+      expect([...jit.cpu.regs]).toEqual([...interpreter.cpu.regs]);
+      for (const { physical } of [jit, interpreter]) physical.write8(inNextPage, 2 + i);
+    }
+    expect(jit.cpu.statistics.regions.dropped).toBeGreaterThan(5);
+  });
+
   it('are given up when their code changes while they are being made', () => {
     const { cpu, physical } = machineWith('again: add $1, %eax\njmp again');
     for (let i = 0; i < 50; i++) {
