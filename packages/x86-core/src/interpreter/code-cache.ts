@@ -101,7 +101,7 @@ export class CodeCache {
       if (record !== 0) return record;
     }
     const physical = cpu.mmu.translateCode(linear);
-    const page = this.#pageAt(physical >>> 12);
+    const page = this.#pageAround(physical);
     if (page === undefined) return 0;
     table = page.table;
     cpu.i32[slot] = table;
@@ -133,11 +133,14 @@ export class CodeCache {
   /** Point the virtual page's code entry at the page it maps to, after a fetch from it has worked. */
   install(linear: number): void {
     const cpu = this.#cpu;
-    const page = this.#pageAt(cpu.mmu.translateCode(linear) >>> 12);
+    const page = this.#pageAround(cpu.mmu.translateCode(linear));
     if (page === undefined) return;
     cpu.i32[(cpu.i32[State.codeTable >> 2]! >> 2) + (linear >>> 12)] = page.table;
     cpu.mmu.noteCodePage(linear >>> 12);
   }
+
+  /** #pageAt() for a physical address, which under PAE may have more than 32 bits. */
+  #pageAround(physical: number): CodePage | undefined { return this.#pageAt(Math.floor(physical / pageSize)); }
 
   /** The page's decoded code, empty if new. Undefined for what is not RAM. */
   #pageAt(physicalPage: number): CodePage | undefined {
@@ -339,7 +342,7 @@ export class CodeCache {
   /** What is decoded of the virtual page after that of a linear address; undefined while it is not mapped. */
   #followingPage(linear: number): CodePage | undefined {
     const physical = this.#cpu.mmu.peek(((linear | pageMask) + 1) >>> 0);
-    return physical < 0 ? undefined : this.#pageAt(physical >>> 12);
+    return physical < 0 ? undefined : this.#pageAround(physical);
   }
 
   /** A record of length 0: the engine sees that it cannot stand for the instruction, and looks up what follows. */
