@@ -284,6 +284,24 @@ describe('task gates', () => {
   });
 });
 
+describe('an external interrupt that goes to a task', () => {
+  it.each([[0, 0x4_0000], [1, handler]])('with the T flag %i begins with %i', (trapFlag, begins) => {
+    setGate(0x30, 0, Sel.tss2, Type.taskGate);
+    setGate(Vector.debug, handler, Sel.code0, Type.interrupt);
+    poke32(cpu, At.tss2 + 32, 0x4_0000);
+    poke32(cpu, At.tss2 + 56, 0x9000);
+    for (const [at, value] of [[72, Sel.data0], [76, Sel.code0], [80, Sel.data0], [84, Sel.data0], [88, 0], [92, 0]] as const) {
+      poke32(cpu, At.tss2 + at, value);
+    }
+    poke16(cpu, At.tss2 + 100, trapFlag);
+    deliverExternal(cpu, 0x30);
+    expect(selector(cpu, SegmentRegister.tr)).toBe(Sel.tss2);
+    expect(eip(cpu)).toBe(begins);
+    expect(cpu.debugStatus).toBe(0);
+    if (trapFlag === 1) expect(stackWords(cpu, 2)).toEqual([0x4_0000, Sel.code0]);
+  });
+});
+
 describe('real-address mode', () => {
   it('uses the vector table and pushes three words', () => {
     cpu.i32[State.cr0 >> 2] = 0;

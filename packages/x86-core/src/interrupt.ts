@@ -11,6 +11,7 @@
  * it ends the run, and the owner plays the handler.
  */
 import { SystemType, segmentLimit } from '@lguest/descriptors';
+import { endStep } from './debug.js';
 import {
   clearCache, dplOf, found, isCode, isConformingCode, isNull, isPresent, isVirtual8086, markAccessed,
   needDescriptor, selectorErrorMask, selectorOf, setCache, setCpl, setReal, typeOf,
@@ -226,6 +227,8 @@ export function deliverExternal(cpu: Processor, vector: number): void {
     if (!(fault instanceof CpuFault)) throw fault;
     deliverException(cpu, fault.vector, fault.errorCode);
   }
+  // the handler may be a task that wants to be trapped
+  if (cpu.debugStatus !== 0 && cpu.pendingExit < 0 && endStep(cpu)) deliverException(cpu, Vector.debug, 0);
 }
 
 /** #DE, #TS, #NP, #SS, #GP (SDM volume 3, table 6-4). */
