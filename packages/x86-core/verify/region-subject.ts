@@ -5,7 +5,7 @@
  */
 import type { Engine } from '../src/engine.js';
 import { CpuFault } from '../src/fault.js';
-import { Handler } from '../src/interpreter/generate.js';
+import { Handler } from '../src/interpreter/handlers.js';
 import { InterpreterEngine } from '../src/interpreter/engine.js';
 import { Field } from '../src/interpreter/record.js';
 import { settingsOf } from '../src/jit/options.js';

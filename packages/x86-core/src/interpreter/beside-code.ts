@@ -10,10 +10,11 @@ import { firstPlace, tableSize } from '../operations/operation.js';
 import { SlotKind } from '../instruction.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import { encodeModule, noResult, Op, ValueType } from '../wasm/encoder.js';
-import { type GeneratedInterpreter, noShape, reload, spill } from './generate.js';
+import { type GeneratedInterpreter, noShape } from './generate.js';
 import { HandlerBuilder, Label, Local, type Shape } from './handler-builder.js';
 import { writeHostOfWrite } from './host-of-write.js';
 import { Output, type Statement } from './node.js';
+import { reload, spill } from './paths.js';
 import { Field } from './record.js';
 import { callKey, callShapes, keyOf, selectShapes } from './shapes.js';
 

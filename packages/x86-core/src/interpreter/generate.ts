@@ -9,48 +9,16 @@ import { definitionOf } from '../definition.js';
 import { firstPlace, tableSize } from '../operations/operation.js';
 import { Layout, State } from '../state.js';
 import { encodeModule, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
+import { callRegion } from './call-region.js';
 import { writeDecodeRun, writeFindOrDecode } from './decode-run.js';
 import { HandlerBuilder, hostOfWrite, Label, lazyFlags, Local, noHost, operationType, type Shape } from './handler-builder.js';
+import { Handler, Status } from './handlers.js';
 import { writeHostOfWrite } from './host-of-write.js';
 import { Output, type Statement } from './node.js';
+import { findRecord, pageMask, pushRecordEip, reload, spill } from './paths.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import { callKey, callShapes, inlineKey, keyOf, selectFusedShapes, selectInlineShapes, selectPairs, selectShapes } from './shapes.js';
 import type { UndefinedResults } from '../undefined-results.js';
-
-/** Handlers that are no instructions. */
-export const Handler = {
-  /** Execute the instruction by the reference engine. */
-  step: 0,
-  /** End of what was decoded here: look up the address pageBase + offset. */
-  link: 1,
-  /** End of a budget: leave with EIP = pageBase + offset. */
-  stop: 2,
-  /** The next instruction crosses into the following page: go on only if that is (still) the page it was decoded with. */
-  check: 3,
-  /** A region begins here: call its function. */
-  region: 4,
-  first: 5,
-} as const;
-
-/** Why the generated function came back. */
-export const Status = {
-  /** State.eip has no record yet (or is not mapped). */
-  lookup: 0,
-  /** The run at Local.record needs more than the budget that is left; State.eip is its first instruction. */
-  budget: 1,
-  /** The reference engine executed an instruction after which the world may be another. */
-  unwind: 2,
-  /** Regions leave for State.eip often, and there is none. */
-  hot: 3,
-} as const;
-
-/** How deep regions may call each other. */
-export const deepestCalls = 64;
-/** Bytes of an entry of Layout.regionRecords, as a shift. */
-export const regionRecordShift = 6;
-/** Words at Layout.exitCounts, and how many exits it takes to be worth a look. Powers of two. */
-const exitCounters = 4096;
-export const exitsPerLook = 128;
 
 /** What generate() yields: the module's bytes and the numbers of its handlers. */
 export interface GeneratedInterpreter {
@@ -84,24 +52,6 @@ const ownHostOfWrite = 3;
 /** The most bytes that an instruction writes in one place. */
 const mostWritten = 16;
 
-/** Locals that mirror words of the state page. */
-const spilled: readonly [local: number, address: number][] = [
-  ...lazyFlags, [Local.budget, State.budget],
-];
-const mirrored: readonly [local: number, address: number][] = [
-  ...spilled, [Local.readTable, State.tlbRead], [Local.writeTable, State.tlbWrite], [Local.codeTable, State.codeTable],
-];
-
-/** Locals to memory. */
-export function spill(out: Output): void {
-  for (const [local, address] of spilled) out.spill(local, address);
-}
-
-/** Memory to locals. */
-export function reload(out: Output): void {
-  for (const [local, address] of mirrored) out.reload(local, address);
-}
-
 /** Leave the function with a status; EIP is on the stack below via `eip`. */
 function leave(out: Output, status: number, eip: () => void): void {
   spill(out);
@@ -110,13 +60,6 @@ function leave(out: Output, status: number, eip: () => void): void {
   out.memory(Op.i32Store, State.eip);
   out.constant(status);
   out.op(Op.return);
-}
-
-function pushRecordEip(out: Output): void {
-  out.get(Local.pageBase);
-  out.get(Local.record);
-  out.memory(Op.i32Load16u, Field.offset);
-  out.op(Op.i32Add);
 }
 
 /** Take the run at Local.record out of the budget, or leave. Falls through when there is enough. */
@@ -135,37 +78,6 @@ function charge(out: Output): void {
   out.set(Local.budget);
   leave(out, Status.budget, () => pushRecordEip(out));
   out.op(Op.end);
-}
-
-/** Where each instruction table entry of a code page is: 4 bytes per byte of code. */
-const pageMask = 0xfff;
-
-/** Where Local.eip has a record, do something with it; the record's address is in the local that `found` is told. */
-function findRecord(out: Output, found: (record: number) => void): void {
-  const record = Local.address;
-  out.get(Local.eip);
-  out.constant(10);
-  out.op(Op.i32ShrU);
-  out.constant(~3 & 0x3fffff);
-  out.op(Op.i32And);
-  out.get(Local.codeTable);
-  out.op(Op.i32Add);
-  out.memory(Op.i32Load, 0);
-  out.tee(record);
-  out.op(Op.if, noResult);
-  out.get(record);
-  out.get(Local.eip);
-  out.constant(pageMask);
-  out.op(Op.i32And);
-  out.constant(2);
-  out.op(Op.i32Shl, Op.i32Add);
-  out.memory(Op.i32Load, 0);
-  out.tee(record);
-  out.op(Op.if, noResult);
-  out.level += 2;
-  found(record);
-  out.level -= 2;
-  out.op(Op.end, Op.end);
 }
 
 /** Local.eip → Local.record and Local.pageBase, or leave for the engine. */
@@ -248,143 +160,6 @@ const pseudo: readonly ((out: Output) => void)[] = [
   },
   callRegion,
 ];
-
-/**
- * A region begins here. It counts for itself, so the record's run goes back into the budget. When it comes back with the
- * budget as it was, it could not even begin: then its first instruction is executed otherwise. Else it has answered with
- * an EIP, and where that has a region, too, it is called at once. Where it has none, that is counted.
- */
-function callRegion(out: Output): void {
-  const addRemaining = (op: number): void => {
-    out.get(Local.budget);
-    out.get(Local.record);
-    out.memory(Op.i32Load16u, Field.remaining);
-    out.op(op);
-    out.set(Local.budget);
-  };
-  addRemaining(Op.i32Add);
-  spill(out);
-  out.op(Op.loop, noResult);
-  out.level++;
-  const again = out.level;
-  pushRecordEip(out);
-  out.constant(deepestCalls);
-  out.constant(0);
-  pushPlace(out);
-  out.op(Op.callIndirect);
-  out.code.unsigned(operationType);
-  out.op(0);
-  out.set(Local.eip);
-  out.constant(0);
-  out.memory(Op.i32Load, State.budget);
-  out.get(Local.budget);
-  out.op(Op.i32Eq, Op.if, noResult);
-  out.level++;
-  declined(out);
-  out.level--;
-  out.op(Op.end);
-  countRegion(out);
-  out.reload(Local.budget, State.budget);
-  findRecord(out, (record) => {
-    out.get(record);
-    out.memory(Op.i32Load16u, Field.handler);
-    out.constant(Handler.region);
-    out.op(Op.i32Ne, Op.if, noResult);
-    out.level++;
-    countExit(out, record);
-    out.level--;
-    out.op(Op.else);
-    out.level++;
-    out.get(Local.budget);
-    out.get(record);
-    out.memory(Op.i32Load16u, Field.remaining);
-    out.op(Op.i32GeS, Op.if, noResult);
-    out.level++;
-    out.get(record);
-    out.set(Local.record);
-    out.get(Local.eip);
-    out.constant(~pageMask);
-    out.op(Op.i32And);
-    out.set(Local.pageBase);
-    out.branch(Op.br, again);
-    out.level--;
-    out.op(Op.end);
-    out.level--;
-    out.op(Op.end);
-  });
-  out.level--;
-  out.op(Op.end);
-  reload(out);
-  out.branch(Op.br, Label.lookup);
-}
-
-/** The place of the region that begins at Local.record. */
-function pushPlace(out: Output): void {
-  out.get(Local.record);
-  out.memory(Op.i32Load8u, Field.placeHigh);
-  out.constant(8);
-  out.op(Op.i32Shl);
-  out.get(Local.record);
-  out.memory(Op.i32Load8u, Field.placeLow);
-  out.op(Op.i32Or);
-}
-
-/** A region could not begin: go on with a copy of what its first record was. */
-function declined(out: Output): void {
-  reload(out);
-  pushPlace(out);
-  out.constant(regionRecordShift);
-  out.op(Op.i32Shl);
-  out.constant(Layout.regionRecords);
-  out.op(Op.i32Add);
-  out.set(Local.record);
-  out.get(Local.budget);
-  out.constant(1);
-  out.op(Op.i32Sub);
-  out.set(Local.budget);
-  out.branch(Op.br, Label.top);
-}
-
-/** What the region took from the budget, it has executed. */
-function countRegion(out: Output): void {
-  out.constant(0);
-  out.constant(0);
-  out.memory(Op.i64Load, State.inRegions);
-  out.get(Local.budget);
-  out.constant(0);
-  out.memory(Op.i32Load, State.budget);
-  out.op(Op.i32Sub, Op.i64ExtendI32U, Op.i64Add);
-  out.memory(Op.i64Store, State.inRegions);
-}
-
-/** Regions were left for a record that has none. Now and then that is worth a look. */
-function countExit(out: Output, record: number): void {
-  const counter = Local.exitCounter;
-  out.get(record);
-  out.constant(3);
-  out.op(Op.i32ShrU);
-  out.constant((exitCounters - 1) << 2);
-  out.op(Op.i32And);
-  out.tee(counter);
-  out.get(counter);
-  out.memory(Op.i32Load, Layout.exitCounts);
-  out.constant(1);
-  out.op(Op.i32Add);
-  out.memory(Op.i32Store, Layout.exitCounts);
-  out.get(counter);
-  out.memory(Op.i32Load, Layout.exitCounts);
-  out.constant(exitsPerLook - 1);
-  out.op(Op.i32And, Op.i32Eqz, Op.if, noResult);
-  out.level++;
-  // lazy flags are where the region left them
-  out.constant(0);
-  out.get(Local.eip);
-  out.memory(Op.i32Store, State.eip);
-  out.constant(Status.hot);
-  out.op(Op.return);
-  out.level--;
-  out.op(Op.end);
-}
 
 /** What every machine's memory has, in pages of 64 KiB. */
 const leastMemoryPages = Layout.physical >>> 16;

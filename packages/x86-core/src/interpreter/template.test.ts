@@ -8,7 +8,7 @@ import { makeProgram } from '../testing/random-program.js';
 import { makeProcessor, resetProtected } from '../testing/protected.js';
 import { Random } from '../testing/random.js';
 import { InterpreterEngine } from './engine.js';
-import { Handler } from './generate.js';
+import { Handler } from './handlers.js';
 import { Field, recordSize } from './record.js';
 import { Templates } from './template.js';
 

@@ -5,7 +5,7 @@
  * table by EIP, because these are four loads from all over memory. It says nothing of whether the EIP is still mapped
  * to the same code: each region asks that for itself.
  */
-import { Handler } from '../interpreter/generate.js';
+import { Handler } from '../interpreter/handlers.js';
 import { Field } from '../interpreter/record.js';
 import { Layout } from '../state.js';
 import type { FunctionBuilder, Value } from '../wasm/function-builder.js';

@@ -8,7 +8,7 @@
 import { Decoder } from '../decode.js';
 import type { Instruction } from '../instruction.js';
 import type { CodeCache, CodePage } from '../interpreter/code-cache.js';
-import { Handler } from '../interpreter/generate.js';
+import { Handler } from '../interpreter/handlers.js';
 import { Field } from '../interpreter/record.js';
 import type { Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';

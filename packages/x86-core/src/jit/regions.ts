@@ -6,7 +6,7 @@
  * it was before.
  */
 import type { CodeCache, CodePage } from '../interpreter/code-cache.js';
-import { Handler, regionRecordShift } from '../interpreter/generate.js';
+import { Handler, regionRecordShift } from '../interpreter/handlers.js';
 import { Field, recordSize } from '../interpreter/record.js';
 import { firstPlace, tableSize } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
