@@ -457,7 +457,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   /** A register is loaded from where it points itself: so programs go from one element of a list to the next. */
   #isLink(): boolean {
     const { definition, base, index, register, kind } = this.#insn;
-    return definition.name === 'mov' && index < 0 && kind[0] === SlotKind.register && register[0] === base;
+    return definition.name === 'mov' && this.size === 4 && index < 0 && kind[0] === SlotKind.register && register[0] === base;
   }
 
   #effectiveOffset(): Value {
