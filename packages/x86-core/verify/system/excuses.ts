@@ -74,9 +74,10 @@ const contributory = new Set([10, 11, 12, 13]);
 /** A jump, a task or a gate leads out of its code segment: our #GP(0), at the transfer or at the first instruction there. */
 function beyondCode(c: SystemCase, group: string, ours: Told): boolean {
   if (noted(ours, 13) && (num(ours.get('error')) & ~1) === 0) return /old modes|^int|exceptions|^far|task|^iret|^retf/.test(group);
-  // on the way to the handler of another fault, and where the handler is a task that runs already, it becomes a double fault
-  const doubled = noted(ours, 8) || ours.get('lost') === 'shutdown';
-  return doubled && /exceptions|task for a fault/.test(group) && hasShortCode(c);
+  // on the way to the handler of another fault, where its own handler cannot be entered, or is a task that runs already, it becomes
+  // a double fault; and where the handler of #GP lies beyond the limit itself, there is no end to it
+  const doubled = noted(ours, 8) || ours.get('lost') !== undefined;
+  return doubled && /^int|exceptions|task for a fault/.test(group) && hasShortCode(c);
 }
 
 /** There is a code segment that ends before, or within, the code it is to hold. */

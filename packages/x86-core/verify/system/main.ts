@@ -2,11 +2,12 @@
  * verify:system — what only an operating system can do, on QEMU's translator and on our engines, with counts per group.
  *
  *   system [--cases N] [--seed N] [--engine reference|interpreter|jit|all] [--group PREFIX] [--show N] [--accelerator tcg|kvm]
- *          [--record DIRECTORY]
+ *          [--record DIRECTORY [--lines N]]
  *
- * Status 1: something differs that README.md does not excuse. Status 2: QEMU is not there. --record writes the tables anew.
+ * Status 1: something differs that README.md does not excuse. Status 2: QEMU is not there. --record adds lines to the tables
+ * in a directory until each file has N of them (2000); a file that is not there begins with none.
  */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineName } from '../../src/index.js';
 import { Draw, type SystemGroup } from './draw.js';
@@ -14,7 +15,9 @@ import { type Difference, judge } from './excuses.js';
 import { systemFiles } from './groups.js';
 import { type Outcome, qemuVersion, runOurs, runQemu } from './run.js';
 import type { SystemCase } from './system-case.js';
-import { formatSystemCase } from './text.js';
+import { additions, type Line } from '../spread.js';
+import { parseTable } from '../table-file.js';
+import { formatSystemCase, gistOf, kindOf } from './text.js';
 import { tell, type Told } from './told.js';
 
 function option(name: string, otherwise: string): string {
@@ -29,6 +32,7 @@ const prefix = option('group', '');
 const show = Number(option('show', '3'));
 const accelerator = option('accelerator', 'tcg');
 const directory = option('record', '');
+const wantedLines = Number(option('lines', '2000'));
 const engines = (['reference', 'interpreter', 'jit'] as const).filter((name) => chosen === 'all' || chosen === name);
 
 /** A case and what came of it. */
@@ -74,23 +78,27 @@ function compare(group: SystemGroup, answers: readonly Answered[]): { wrong: num
   return { wrong, excused };
 }
 
-/** Lines kept per kind of case (state, code, outcome), and per group. */
-const perKind = 16;
-const atMost = 280;
+/** A line of a table, with what it is compared by. */
+const lineOf = (group: string, text: string): Line => ({ text, group, kind: kindOf(text), gist: gistOf(text) });
 
-/** One group's lines for a table: our answers, of which those that differ from QEMU's are marked. */
-function lines(group: SystemGroup, answers: readonly Answered[]): string[] {
-  const kinds = new Map<string, number>();
-  const out = new Set<string>();
-  for (const { c, ours: [told], theirs } of answers) {
-    const kind = [c.state, c.code[0], c.code[0] === 0x0f ? c.code[1] : 0, told!.get('vector'), told!.get('tr') !== undefined].join();
-    const seen = kinds.get(kind) ?? 0;
-    if (seen >= perKind || out.size >= atMost) continue;
-    kinds.set(kind, seen + 1);
-    const { excused } = judge(c, group.name, told!, theirs);
-    out.add(formatSystemCase(c, told!, [...excused].some((why) => !why.startsWith('faults push RF'))));
-  }
-  return [...out];
+/** A group's lines for a table: our answers, of which those that differ from QEMU's for a reason are marked. */
+function lines(group: SystemGroup, answers: readonly Answered[]): Line[] {
+  return answers.flatMap(({ c, ours: [told], theirs }) => {
+    const { left, excused } = judge(c, group.name, told!, theirs);
+    const manual = [...excused].some((why) => !why.startsWith('faults push RF'));
+    return left.length > 0 ? [] : [lineOf(group.name, formatSystemCase(c, told!, manual))];
+  });
+}
+
+/** Add lines to a file. */
+function record(path: string, groups: readonly SystemGroup[], candidates: readonly Line[]): void {
+  const known = existsSync(path) ? parseTable(readFileSync(path, 'utf8')) : new Map<string, string[]>();
+  const have = [...known].flatMap(([name, texts]) => texts.map((text) => lineOf(name, text)));
+  const all = [...have, ...additions(have, candidates, wantedLines)];
+  const names = [...new Set([...known.keys(), ...groups.map(({ name }) => name)])];
+  const parts = names.map((name) => ['', `# ${name}`, ...all.filter(({ group }) => group === name).map(({ text }) => text)].join('\n'));
+  writeFileSync(path, `# code | how it begins | what came of it (see ../system/text.ts); compared with QEMU\n${parts.join('\n')}\n`);
+  console.log(`${path}: ${have.length} lines, now ${all.length}`);
 }
 
 function main(): number {
@@ -107,16 +115,16 @@ function main(): number {
     const wanted = groups.filter(({ name }) => name.startsWith(prefix));
     if (wanted.length === 0) continue;
     const answers = ask(wanted);
-    const text = ['# code | how it begins | what came of it (see ../system/text.ts); compared with QEMU'];
+    const candidates: Line[] = [];
     for (const group of wanted) {
       const own = answers.filter((answer) => answer.group === group);
       const { wrong, excused } = compare(group, own);
       console.log(`${group.name.padEnd(28)} ${String(own.length).padStart(7)}  ${wrong.join(' / ').padStart(9)}  ${excused.join(' / ')}`);
       total += own.length;
       failures += wrong.reduce((sum, count) => sum + count, 0);
-      text.push('', `# ${group.name}`, ...lines(group, own));
+      candidates.push(...lines(group, own));
     }
-    if (directory !== '') writeFileSync(join(directory, `${file}.txt`), `${text.join('\n')}\n`);
+    if (directory !== '') record(join(directory, `${file}.txt`), groups, candidates);
   }
   console.log(`${total} cases, ${failures} differences; excused on ${engines[0]}:`);
   for (const [why, count] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`${String(count).padStart(7)}  ${why}`);

@@ -62,6 +62,19 @@ export const taskGroups: readonly SystemGroup[] = [
       c.setCode([0xcd, software]);
     }
   }),
+  group('task gate to anything', (draw) => draw.level(), (c, draw) => {
+    // of what a gate names much is no task, or none that can be switched to
+    const target = draw.selector(c, [Type.tss32, Type.tss32, Type.tss16, Type.busyTss32, Type.busyTss16, Type.ldt, Type.taskGate, Type.data]);
+    const entry = gate(target, draw.word(), Type.taskGate, 3);
+    const [vector, code] = draw.pick([[software, [0xcd, software]], [6, [0x0f, 0x0b]], [undefined, []]] as const);
+    if (vector === undefined) {
+      c.entry(At.gdt, (Sel.free >>> 3) + 4, entry);
+      direct(c, draw, Sel.free + 32 | draw.pick([0, draw.below(4)]));
+    } else {
+      c.entry(At.idt, vector, entry);
+      c.setCode(code);
+    }
+  }),
   group('task for a fault', (draw) => draw.pick(['ring0', 'ring3', 'v86']), (c, draw) => {
     const wide = !draw.oneIn(3);
     if (!draw.oneIn(3)) change(c, draw, wide);

@@ -21,8 +21,10 @@
  */
 import { plainRegisters, pristine, type FieldName, SystemCase, type StateName } from './system-case.js';
 import { memoryText, type Told } from './told.js';
-import { At, endCode, worldBytes } from './world.js';
+import { At, endCode, Tss, worldBytes } from './world.js';
 
+const arithmeticFlags = 0x8d5;
+const savedTask = new RegExp(`@${(At.tss + Tss.eip).toString(16)}=[0-9a-f]+`);
 const hex = (value: number): string => (value >>> 0).toString(16);
 const bytesOf = (text: string): number[] => (text.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16));
 const hexBytes = (bytes: readonly number[]): string => bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -48,6 +50,20 @@ function after(told: Told): string {
 /** The line of a case. */
 export function formatSystemCase(c: SystemCase, told: Told, manual = false): string {
   return `${hexBytes(c.code)} | ${before(c)} | ${after(told)}${manual ? ' manual' : ''}`;
+}
+
+/** What lines of one kind have in common: the state they begin in, the instruction, the vector, whether another task is left behind. */
+export function kindOf(line: string): string {
+  const [code = '', start = '', answer = ''] = line.split('|').map((part) => part.trim());
+  const opcode = code.slice(0, code.startsWith('0f') ? 4 : 2);
+  const vector = answer.replace(/^int /, '').split(/[ (]/)[0];
+  return [start.split(' ')[0], opcode, vector, / tr=/.test(answer)].join();
+}
+
+/** A line but for what nobody asks about: arithmetic flags (in the task left behind, too), and the offset of a far jump to a task. */
+export function gistOf(line: string): string {
+  const flags = (_: string, name: string, value: string): string => `${name}=${hex(Number.parseInt(value, 16) & ~arithmeticFlags)}`;
+  return line.replace(/\b(eflags|fl)=([0-9a-f]+)/g, flags).replace(savedTask, '').replace(/^(ea|9a)[0-9a-f]{8}(?=[0-9a-f]{4} )/, '$1');
 }
 
 function applyTo(c: SystemCase, name: string, text: string): void {
