@@ -31,6 +31,8 @@ describe('a case in 64-bit code', () => {
     ['inc ecx, dec ebx', '41 4b', 'ffc1ffcb'],
     ['inc cx', '66 41', '66ffc1'],
     ['rep movsb', 'f3 a4', '67f3a4'],
+    ['push ax, pop [ecx], enter: 16 bits', '66 50 66 8f 01 66 c8 04 00 01', '66506766' + '8f0166c8040001'],
+    ['jmp eax', 'ff e0', 'ffe0'],
     ['loop', 'e2 30', '67e22f'],
     ['jz over an instruction that grows', '74 02 8b 01 90', '7403678b0190'],
     ['jnz near to the INT3 behind an instruction that grows', '0f 85 01 00 00 00 41', '0f8502000000ffc1'],
@@ -39,7 +41,7 @@ describe('a case in 64-bit code', () => {
   ])('%s', (_, code, expected) => expect(moved(code)).toBe(expected));
 
   it.each([
-    ['push eax', '50'], ['ret', 'c3'], ['call', 'e8 30 00 00 00'], ['call [ecx]', 'ff 11'], ['daa', '27'], ['pusha', '60'], ['les', 'c4 01'],
+    ['push eax', '50'], ['ret', 'c3'], ['call', 'e8 30 00 00 00'], ['call [ecx]', 'ff 11'], ['daa', '27'], ['pusha', '60'], ['jmp ax', '66 ff e0'], ['jmp [ecx]', 'ff 21'], ['popa, 16 bits', '66 61'], ['les', 'c4 01'],
     ['pop ds', '1f'], ['mov ds, eax', '8e d8'], ['mov eax, cs', '8c c8'], ['16-bit addresses', '67 8b 07'], ['through FS, which is null', '64 8b 01'],
     ['a 16-bit jump', '66 74 10'], ['a jump into an instruction', '74 01 8b 01'], ['int n', 'cd 21'],
     ['x87 pointers after another encoding', 'd9 05 00 0f 00 20 d9 35 80 0f 00 20'],

@@ -39,6 +39,8 @@ const same: readonly Range[] = [
   [0x17e, 0x19f], [0x1a2, 0x1a5], [0x1ab, 0x1b1], [0x1b3, 0x1b3], [0x1b6, 0x1ff],
 ];
 const incDec: readonly Range[] = [[0x40, 0x4f]];
+/** What uses the stack does so in 64 bits, or in 16 as it does there: registers, numbers, memory, flags, FS and GS, frames. */
+const stack: readonly Range[] = [[0x50, 0x5f], [0x68, 0x68], [0x6a, 0x6a], [0x8f, 0x8f], [0x9c, 0x9d], [0xc8, 0xc9], [0x1a0, 0x1a0], [0x1a8, 0x1a8]];
 /** Strings, XLAT and MASKMOVQ address memory without a ModRM byte that says so. */
 const implicit: readonly Range[] = [[0x6c, 0x6f], [0xa4, 0xa7], [0xaa, 0xaf], [0xd7, 0xd7], [0x1f7, 0x1f7]];
 /** LOOP and JECXZ count in a register of the address's size. */
@@ -46,6 +48,7 @@ const counting: readonly Range[] = [[0xe0, 0xe3]];
 const shortJumps: readonly Range[] = [[0x70, 0x7f], ...counting, [0xeb, 0xeb]];
 const nearJumps: readonly Range[] = [[0xe9, 0xe9], [0x180, 0x18f]];
 const group5 = 0xff;
+const [jumpMiddle, pushMiddle] = [4, 6];
 const movFromSegment = 0x8c;
 const fxsave = { opcode: 0x1ae, middle: 0, highRegisters: Fx.xmm + 128, bytes: 128 } as const;
 /** FNSTENV and FNSAVE, in memory. */
@@ -56,9 +59,10 @@ const middleOf = (modrm: number): number => (modrm >> 3) & 7;
 /** Does this instruction mean the same, once its addresses are seen to? */
 function meansTheSame({ opcode, modrm, memory, addressSize, operandPrefix }: Instruction, prefixes: Uint8Array): boolean {
   const middle = middleOf(modrm);
-  if (addressSize !== 4 || !within([...same, ...incDec], opcode)) return false;
-  // calls, jumps and PUSH with a 64-bit operand
-  if (opcode === group5 && middle >= 2 && middle <= 6) return false;
+  if (addressSize !== 4 || !within([...same, ...incDec, ...(operandPrefix ? stack : [])], opcode)) return false;
+  // calls, jumps and PUSH with a 64-bit operand; but registers have no upper half here, and 16 bits are 16 bits
+  const mayBe = operandPrefix ? middle === pushMiddle : middle === jumpMiddle && !memory;
+  if (opcode === group5 && middle >= 2 && middle <= 6 && !mayBe) return false;
   // CS is another one
   if (opcode === movFromSegment && middle === csRegister) return false;
   if (operandPrefix && within([...shortJumps, ...nearJumps], opcode)) return false;
