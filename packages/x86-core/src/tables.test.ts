@@ -34,13 +34,15 @@ const readAll = (maker: string): Map<string, Map<string, string[]>> =>
  */
 const otherwise = { intel: readAll('intel'), amd: readAll('amd') };
 
-/** Lines by the maker whose answers they hold, with their groups. */
-function answersOf(maker: UndefinedResults, name: string, groups: Map<string, string[]>): [group: string, line: string][] {
+/** Lines by the maker whose answers they hold, with their groups. Of what an AMD alone was asked only every `share`th. */
+function answersOf(maker: UndefinedResults, name: string, groups: Map<string, string[]>, share: number): [group: string, line: string][] {
   const further = otherwise[maker].get(name) ?? new Map<string, string[]>();
+  let count = 0;
   return [...new Set([...groups.keys(), ...further.keys()])].flatMap((group) => {
     const others = new Map((further.get(group) ?? []).map((line) => [caseOf(line), line]));
     const answered = (groups.get(group) ?? []).map((line) => others.get(caseOf(line)) ?? line);
-    return [...new Set([...answered, ...others.values()])].map((line): [string, string] => [group, line]);
+    const more = [...others.values()].filter(() => maker === 'intel' || count++ % share === 0);
+    return [...new Set([...answered, ...more])].map((line): [string, string] => [group, line]);
   });
 }
 
@@ -48,17 +50,18 @@ const remembered = { amd: { operand: true, opcode: true, selectors: true }, inte
 const patience = 60_000;
 
 type Runner = (maker: UndefinedResults) => { run(c: CaseView): void };
-const engines: readonly (readonly [string, Runner])[] = [
-  ['reference', (maker) => new Subject(referenceEngine, maker)],
-  ['interpreter', (maker) => new Subject(interpreterEngine, maker)],
-  ['jit', (maker) => new RegionSubject(maker)],
+/** The last column: of the lines in tables/amd, which are many, the JIT gets every fourth, for it takes a millisecond or two to make a region of each. */
+const engines: readonly (readonly [string, Runner, number])[] = [
+  ['reference', (maker) => new Subject(referenceEngine, maker), 1],
+  ['interpreter', (maker) => new Subject(interpreterEngine, maker), 1],
+  ['jit', (maker) => new RegionSubject(maker), 4],
 ];
 const makers = ['intel', 'amd'] as const;
-describe.each(engines.flatMap(([name, runner]) => makers.map((maker) => [name, maker, runner] as const)))('%s engine, undefined results of %s', (_, maker, runner) => {
+describe.each(engines.flatMap(([name, runner, share]) => makers.map((maker) => [name, maker, runner, share] as const)))('%s engine, undefined results of %s', (_, maker, runner, share) => {
   const subject = runner(maker);
   it.each(tables.map(({ name, groups }) => [name, groups] as const))('%s', (name, groups) => {
     const wrong: string[] = [];
-    for (const [group, line] of answersOf(maker, name, groups)) {
+    for (const [group, line] of answersOf(maker, name, groups, share)) {
       const { before, after } = parseCase(line);
       const answer = before.copy();
       subject.run(answer);
@@ -95,6 +98,16 @@ describe('the tables', () => {
       }
     }
     expect(count).toBeGreaterThan(400);
+  });
+
+  it('hold thousands of lines about numbers in floating point and vectors, faults beside what went well', () => {
+    const names = tables.map(({ name }) => name).filter((name) => /^(x87|vector)-/.test(name));
+    expect(names.length).toBe(10);
+    for (const name of names) {
+      const lines = [tables.find((table) => table.name === name)!.groups, otherwise.amd.get(name) ?? new Map<string, string[]>()].flatMap(linesOf);
+      const faults = lines.filter((line) => line.includes('| #')).length;
+      expect([name, new Set(lines.map(caseOf)).size >= 2000, faults >= 10, faults < lines.length / 2]).toEqual([name, true, true, true]);
+    }
   });
 
   it('have a case for every encoding of the opcode maps', () => {

@@ -2,20 +2,21 @@
  * Writes the tables: asks the real processor about some random cases of every group, strips from each what does not
  * matter, and keeps one line per case.
  *
- *   record DIRECTORY [--seed N] [--file NAME]
+ *   record DIRECTORY [--seed N] [--file NAME] [--lines N]
  *
  * An AMD writes the tables as they are. An Intel finds them in the directory, and writes to DIRECTORY/intel the lines of
  * them that it answers otherwise, and some more cases about which ours knows that the two differ.
  *
- * An AMD that can be asked in 64-bit code only leaves the tables alone, and writes those of groups that they lack to
- * DIRECTORY/amd.
+ * An AMD that can be asked in 64-bit code only leaves all lines alone, and adds more to DIRECTORY/amd until a file has N
+ * of them in both places together (2000), as far as its groups can be asked (grow.ts).
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Batch, batchOf, Case, CaseView, stopVector } from './case.js';
 import { differences, withinOneUnit } from './compare.js';
 import type { Ask } from './either-operand.js';
 import { files } from './groups.js';
+import { grow, type Recorder } from './grow.js';
 import { Oracle } from './oracle.js';
 import { Random } from '../src/testing/random.js';
 import { simplified } from './simplify.js';
@@ -47,10 +48,10 @@ function kindOf(before: CaseView, after: CaseView): string {
   return [opcode, middle, modrm >= 0xc0, after.word(Case.vector)].join();
 }
 
-/** Random cases of a group that can be asked here. */
-function draw(group: Group, seed: number): Batch {
+/** Random cases of a group, of which those that can be asked here. */
+function draw(group: Group, count: number): Batch {
   const random = new Random(seed);
-  const all = Array.from({ length: tried }, () => {
+  const all = Array.from({ length: count }, () => {
     const c = new CaseView();
     group.make(random, c);
     return c;
@@ -59,9 +60,9 @@ function draw(group: Group, seed: number): Batch {
 }
 
 /** Choose cases of one group: one of every kind, and some more that went well. */
-function choose(ask: Ask, group: Group, seed: number): CaseView[] {
+function choose(group: Group): CaseView[] {
   const brief = surroundings.test(group.name);
-  const all = draw(group, seed);
+  const all = draw(group, tried);
   const answers = ask(all);
   const kinds = new Set<string>();
   const chosen: number[] = [];
@@ -78,8 +79,8 @@ function choose(ask: Ask, group: Group, seed: number): CaseView[] {
 }
 
 /** Choose cases about which the two makers differ: a few of every group that has some, each of another kind. */
-function chooseDiffering(ask: Ask, group: Group, seed: number, makers: readonly [Subject, Subject]): CaseView[] {
-  const all = draw(group, seed);
+function chooseDiffering(group: Group, makers: readonly [Subject, Subject]): CaseView[] {
+  const all = draw(group, tried);
   const answers = ask(all);
   const kinds = new Set<string>();
   const chosen: CaseView[] = [];
@@ -104,14 +105,14 @@ function linesOf(name: string, before: Batch, after: Batch): string[] {
 }
 
 /** Lines for cases of a group, made readable. */
-function recordCases(ask: Ask, name: string, cases: readonly CaseView[]): string[] {
+function recordCases(name: string, cases: readonly CaseView[]): string[] {
   const before = batchOf(cases);
   const after = simplified(ask, before);
   return linesOf(name, before, after);
 }
 
 /** What the processor says otherwise than the lines of a group do. */
-function recordOtherwise(ask: Ask, name: string, lines: readonly string[]): string[] {
+function recordOtherwise(name: string, lines: readonly string[]): string[] {
   const told = lines.map(parseCase);
   const before = batchOf(told.map((line) => line.before));
   const after = ask(before);
@@ -124,9 +125,10 @@ function option(name: string, otherwise: string): string {
 }
 
 const directory = process.argv[2];
-if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N] [--file NAME]');
+if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N] [--file NAME] [--lines N]');
 const seed = Number(option('seed', '1'));
 const only = option('file', '');
+const wanted = Number(option('lines', '2000'));
 const oracle = new Oracle();
 const ask: Ask = (batch) => oracle.run(batch);
 const second = underneath(oracle).undefinedResults === 'intel';
@@ -142,19 +144,36 @@ function about(name: string): string {
   return 'bytes | before | after (see ../table.ts); recorded on a real processor';
 }
 
-/** Lines for a group, of which there are these already. */
-function record(group: Group, known: readonly string[] | undefined): string[] {
-  if (known === undefined) return recordCases(ask, group.name, choose(ask, group, seed));
-  if (!second) return [];
-  const more = recordCases(ask, group.name, chooseDiffering(ask, group, seed, makers));
+type Table = Map<string, string[]>;
+
+const readTable = (path: string): Table => (existsSync(path) ? parseTable(readFileSync(path, 'utf8')) : new Map<string, string[]>());
+const recorder: Recorder = { ask, draw, lines: recordCases };
+
+/** All lines of both tables, by group. */
+function together(one: Table, other: Table): Table {
+  return new Map([...new Set([...one.keys(), ...other.keys()])].map((name) => [name, [...(one.get(name) ?? []), ...(other.get(name) ?? [])]]));
+}
+
+/** What an Intel says otherwise to lines of a group, and to cases about which the makers differ; all of a group that has no lines. */
+function recordSecond(group: Group, known: readonly string[] | undefined): string[] {
+  if (known === undefined) return recordCases(group.name, choose(group));
+  const more = recordCases(group.name, chooseDiffering(group, makers));
   const cases = new Set(known.map(caseOf));
   const asked = known.filter((line) => oracle.knows(parseCase(line).before));
-  return [...recordOtherwise(ask, group.name, asked), ...more.filter((line) => !cases.has(caseOf(line)))];
+  return [...recordOtherwise(group.name, asked), ...more.filter((line) => !cases.has(caseOf(line)))];
+}
+
+/** A file's lines; `first` are those of the tables, where they stay. */
+function record(name: string, groups: readonly Group[], first: Table): Table {
+  if (second) return new Map(groups.map((group) => [group.name, recordSecond(group, first.get(group.name))]));
+  if (!inPart) return new Map(groups.map((group) => [group.name, recordCases(group.name, choose(group))]));
+  const own = readTable(join(target, `${name}.txt`));
+  return together(own, grow(recorder, groups, together(first, own), wanted));
 }
 
 for (const [name, groups] of Object.entries(files).filter(([file]) => only === '' || file === only)) {
-  const first = second || inPart ? parseTable(readFileSync(join(directory, `${name}.txt`), 'utf8')) : new Map<string, string[]>();
-  const table = new Map(groups.map((group) => [group.name, record(group, first.get(group.name))] as const));
+  const first = second || inPart ? readTable(join(directory, `${name}.txt`)) : new Map<string, string[]>();
+  const table = record(name, groups, first);
   const text = formatTable(about(name), table);
   const lines = [...table.values()].reduce((sum, group) => sum + group.length, 0);
   if (lines > 0) writeFileSync(join(target, `${name}.txt`), text);

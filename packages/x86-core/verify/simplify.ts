@@ -7,6 +7,9 @@ import type { Ask } from './either-operand.js';
 const arithmeticFlags = 0x8d5;
 const startEflags = 0x202;
 const pageFault = 14;
+/** An x87 register in the image, and TOP in the status word. */
+const registerBytes = 16;
+const topShift = 11;
 
 /** Places of a case that can be set to their plain value, as [offset, length] in the bytes. */
 const fields: readonly (readonly [number, number])[] = [
@@ -15,6 +18,14 @@ const fields: readonly (readonly [number, number])[] = [
   ...Array.from({ length: 8 }, (_, i) => [Case.fxsave + Fx.st + 16 * i, 10] as const),
   ...Array.from({ length: 8 }, (_, i) => [Case.fxsave + Fx.xmm + 16 * i, 16] as const),
 ];
+
+/** Where a field of a case is in its answer: an x87 register is another one relative to TOP after a push or a pop. */
+function afterwards(before: CaseView, after: CaseView, offset: number): number {
+  const i = (offset - Case.fxsave - Fx.st) / registerBytes;
+  if (!(i >= 0 && i < 8)) return offset;
+  const turned = ((after.fx16(Fx.status) >> topShift) - (before.fx16(Fx.status) >> topShift)) & 7;
+  return Case.fxsave + Fx.st + registerBytes * ((i - turned) & 7);
+}
 
 /** Compare what the answers say, leaving out what a field that does not matter carries along. */
 function sameAnswer(after: CaseView, changed: CaseView, offset: number, length: number): boolean {
@@ -39,14 +50,11 @@ function simplify(ask: Ask, before: Batch, after: Batch, offset: number, length:
   const kept = after.clone();
   for (let i = 0; i < before.count; i++) {
     const [b, a, changed] = [before.at(i), after.at(i), answer.at(i)];
-    const turned = a.fx16(Fx.status) >> 11 !== b.fx16(Fx.status) >> 11;
-    const isStack = offset >= Case.fxsave && offset < Case.window;
-    // a stack register is found elsewhere after a push or pop: leave those as they are
-    if (isStack && offset < Case.fxsave + Fx.xmm && turned) continue;
-    if (!sameAnswer(a, changed, offset, length)) continue;
+    const there = afterwards(b, a, offset);
+    if (!sameAnswer(a, changed, there, length)) continue;
     // the field itself must have come through untouched
-    const untouched = Array.from({ length }, (_, k) => offset + k).every(
-      (k) => a.bytes[k] === b.bytes[k] && changed.bytes[k] === plain.bytes[k],
+    const untouched = Array.from({ length }, (_, k) => k).every(
+      (k) => a.bytes[there + k] === b.bytes[offset + k] && changed.bytes[there + k] === plain.bytes[offset + k],
     );
     if (!untouched) continue;
     b.bytes.set(attempt.at(i).bytes);

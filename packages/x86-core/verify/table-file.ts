@@ -8,8 +8,12 @@ export function parseTable(text: string): Map<string, string[]> {
   let lines: string[] = [];
   // the first line is about the file
   for (const line of text.split('\n').slice(1)) {
-    if (line.startsWith('# ')) groups.set(line.slice(2), (lines = []));
-    else if (line !== '') lines.push(line);
+    if (line.startsWith('# ')) {
+      const name = line.slice(2);
+      // several groups may have one name
+      lines = groups.get(name) ?? [];
+      groups.set(name, lines);
+    } else if (line !== '') lines.push(line);
   }
   return groups;
 }

@@ -15,10 +15,13 @@ const span = (from: number, to: number): number[] => Array.from({ length: to - f
 const singles = [
   0, 0x8000_0000, 0x3f80_0000, 0xbf80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 0xffc0_0001, 0x7f80_0001, 0xffa0_0000, 1, 0x8000_0001,
   0x007f_ffff, 0x0080_0000, 0x7f7f_ffff, 0x4f00_0000, 0xcf00_0000, 0x4eff_ffff, 0x3f00_0000, 0x4b00_0001, 0x3380_0000, 0x4180_0000,
+  // halves and their neighbours; the largest of less than half a unit
+  0x3fc0_0000, 0x4020_0000, 0xbf00_0000, 0xbfc0_0000, 0x3eff_ffff, 0x3f00_0001, 0x3f7f_ffff, 0x3f80_0001, 0x4aff_ffff, 0x4b7f_ffff, 0x337f_ffff,
 ];
 const doubleHighs = [
   0, 0x8000_0000, 0x3ff0_0000, 0xbff0_0000, 0x7ff0_0000, 0xfff0_0000, 0x7ff8_0000, 0xfff8_0000, 0x7ff0_0001, 0x000f_ffff, 0x0010_0000,
   0x7fef_ffff, 0x41df_ffff, 0xc1e0_0000, 0x47ef_ffff, 0x3810_0000, 0x3680_0000, 0x36a0_0000, 0x3fe0_0000, 0x4330_0000, 0x3ca0_0000,
+  0x3ff8_0000, 0x4004_0000, 0xbfe0_0000, 0xbff8_0000, 0x3fdf_ffff, 0x3fef_ffff, 0x432f_ffff, 0x433f_ffff, 0x8010_0000, 0xffef_ffff, 0xb810_0000,
 ];
 
 /** A 16-byte register or piece of memory at `at`. */
@@ -29,7 +32,7 @@ function putLanes(random: Random, c: CaseView, at: number): void {
       return;
     case 1:
       for (let i = 0; i < 16; i += 8) {
-        c.setWord(at + i, random.pick([0, 1, 0xffff_ffff, 0xe000_0000, 0x1000_0000, random.word()]));
+        c.setWord(at + i, random.pick([0, 1, 0xffff_ffff, 0xe000_0000, 0x1000_0000, 0x3000_0000, 0xffe0_0000, 0xffc0_0000, random.word()]));
         c.setWord(at + i + 4, random.oneIn(3) ? random.word() : random.pick(doubleHighs));
       }
       return;
