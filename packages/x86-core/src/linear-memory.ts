@@ -6,13 +6,14 @@
 import { Bus, type DeviceRange } from './bus.js';
 import { AccessKind, Mmu } from './paging.js';
 import { Layout, State } from './state.js';
+import { hostOf, isPlain } from './translation.js';
 
 const TLB_READ = State.tlbRead >> 2;
 const TLB_WRITE = State.tlbWrite >> 2;
 const systemReadTable = Layout.tlbReadSupervisor >>> 2;
 const systemWriteTable = Layout.tlbWriteSupervisor >>> 2;
 
-/** Highest `e | linear` page offset that leaves room for the access; see paging.ts. */
+/** Highest `(e - 1) | linear` page offset that leaves room for the access; see translation.ts. */
 const room2 = 0xffe;
 const room4 = 0xffc;
 const pageMask = 0xfff;
@@ -58,38 +59,38 @@ export class LinearMemory {
   /** Read from a linear address; unsigned. Raises #PF. */
   read8(linear: number): number {
     const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
-    if ((e & pageMask) === 0) return this.u8[(e ^ linear) >>> 0]!;
+    if (isPlain(e)) return this.u8[hostOf(e, linear)]!;
     return this.#readSlow(linear, 1, this.i32[State.cpl >> 2] === 3);
   }
 
   read16(linear: number): number {
     const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room2) return this.view.getUint16((e ^ linear) >>> 0, true);
+    if ((((e - 1) | linear) & pageMask) <= room2) return this.view.getUint16(hostOf(e, linear), true);
     return this.#readSlow(linear, 2, this.i32[State.cpl >> 2] === 3);
   }
 
   read32(linear: number): number {
     const e = this.i32[(this.i32[TLB_READ]! >>> 2) + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room4) return this.view.getUint32((e ^ linear) >>> 0, true);
+    if ((((e - 1) | linear) & pageMask) <= room4) return this.view.getUint32(hostOf(e, linear), true);
     return this.#readSlow(linear, 4, this.i32[State.cpl >> 2] === 3);
   }
 
   /** Write to a linear address. Raises #PF before anything is written. */
   write8(linear: number, value: number): void {
     const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
-    if ((e & pageMask) === 0) this.u8[(e ^ linear) >>> 0] = value;
+    if (isPlain(e)) this.u8[hostOf(e, linear)] = value;
     else this.#writeSlow(linear, 1, value, this.i32[State.cpl >> 2] === 3);
   }
 
   write16(linear: number, value: number): void {
     const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room2) this.view.setUint16((e ^ linear) >>> 0, value, true);
+    if ((((e - 1) | linear) & pageMask) <= room2) this.view.setUint16(hostOf(e, linear), value, true);
     else this.#writeSlow(linear, 2, value, this.i32[State.cpl >> 2] === 3);
   }
 
   write32(linear: number, value: number): void {
     const e = this.i32[(this.i32[TLB_WRITE]! >>> 2) + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room4) this.view.setUint32((e ^ linear) >>> 0, value, true);
+    if ((((e - 1) | linear) & pageMask) <= room4) this.view.setUint32(hostOf(e, linear), value, true);
     else this.#writeSlow(linear, 4, value, this.i32[State.cpl >> 2] === 3);
   }
 
@@ -111,37 +112,37 @@ export class LinearMemory {
 
   readSystem8(linear: number): number {
     const e = this.i32[systemReadTable + (linear >>> 12)]!;
-    if ((e & pageMask) === 0) return this.u8[(e ^ linear) >>> 0]!;
+    if (isPlain(e)) return this.u8[hostOf(e, linear)]!;
     return this.#readSlow(linear, 1, false);
   }
 
   readSystem16(linear: number): number {
     const e = this.i32[systemReadTable + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room2) return this.view.getUint16((e ^ linear) >>> 0, true);
+    if ((((e - 1) | linear) & pageMask) <= room2) return this.view.getUint16(hostOf(e, linear), true);
     return this.#readSlow(linear, 2, false);
   }
 
   readSystem32(linear: number): number {
     const e = this.i32[systemReadTable + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room4) return this.view.getUint32((e ^ linear) >>> 0, true);
+    if ((((e - 1) | linear) & pageMask) <= room4) return this.view.getUint32(hostOf(e, linear), true);
     return this.#readSlow(linear, 4, false);
   }
 
   writeSystem8(linear: number, value: number): void {
     const e = this.i32[systemWriteTable + (linear >>> 12)]!;
-    if ((e & pageMask) === 0) this.u8[(e ^ linear) >>> 0] = value;
+    if (isPlain(e)) this.u8[hostOf(e, linear)] = value;
     else this.#writeSlow(linear, 1, value, false);
   }
 
   writeSystem16(linear: number, value: number): void {
     const e = this.i32[systemWriteTable + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room2) this.view.setUint16((e ^ linear) >>> 0, value, true);
+    if ((((e - 1) | linear) & pageMask) <= room2) this.view.setUint16(hostOf(e, linear), value, true);
     else this.#writeSlow(linear, 2, value, false);
   }
 
   writeSystem32(linear: number, value: number): void {
     const e = this.i32[systemWriteTable + (linear >>> 12)]!;
-    if (((e | linear) & pageMask) <= room4) this.view.setUint32((e ^ linear) >>> 0, value, true);
+    if ((((e - 1) | linear) & pageMask) <= room4) this.view.setUint32(hostOf(e, linear), value, true);
     else this.#writeSlow(linear, 4, value, false);
   }
 

@@ -4,6 +4,7 @@ import { PageFault, Vector } from './fault.js';
 import { Cr0, Cr4, Layout, State } from './state.js';
 import { eferNxe, Pte } from './paging.js';
 import type { Processor } from './processor.js';
+import { absent, entryOf } from './translation.js';
 import { At, enterLevel, faultOf, makeProcessor, peek32, poke32, resetProtected } from './testing/protected.js';
 
 const { present, writable, user, accessed, dirty, large, global } = Pte;
@@ -59,7 +60,7 @@ describe('paging off', () => {
     expect(cpu.read8(deviceBase + 3)).toBe(0x31);
     cpu.write16(deviceBase + 8, 0x1_beef);
     expect(deviceLog).toEqual(['8:2=48879']);
-    expect(tableEntry(Layout.tlbReadSupervisor, deviceBase)).toBe(-1);
+    expect(tableEntry(Layout.tlbReadSupervisor, deviceBase)).toBe(absent);
     expect(cpu.read8(deviceBase + 0x100)).toBe(0xff);
   });
 });
@@ -73,10 +74,10 @@ describe('two-level tables', () => {
     expect(cpu.read32(0x5abc)).toBe(77);
     expect(peek32(cpu, At.directory)).toBe(table | present | writable | user | accessed);
     expect(peek32(cpu, table + 5 * 4)).toBe(data | present | writable | user | accessed);
-    expect(tableEntry(Layout.tlbWriteSupervisor, 0x5000)).toBe(-1);
+    expect(tableEntry(Layout.tlbWriteSupervisor, 0x5000)).toBe(absent);
     cpu.write8(0x5abc, 78);
     expect(peek32(cpu, table + 5 * 4)).toBe(data | present | writable | user | accessed | dirty);
-    expect(tableEntry(Layout.tlbWriteSupervisor, 0x5000)).toBe((Layout.physical + data) ^ 0x5000);
+    expect(tableEntry(Layout.tlbWriteSupervisor, 0x5000)).toBe(entryOf((Layout.physical + data) >>> 12, 5));
     expect(peek32(cpu, data + 0xabc)).toBe(78);
   });
 
@@ -278,7 +279,7 @@ describe('flushes', () => {
     for (let page = 0; page < 256; page++) cpu.write8((page << 12) | 5, cpu.read8((page << 12) | 5));
     cpu.mmu.flushAll(true);
     const { tlbReadSupervisor, codeSupervisor } = Layout;
-    expect(cpu.i32.subarray(tlbReadSupervisor >> 2, codeSupervisor >> 2).every((entry) => entry === -1)).toBe(true);
+    expect(cpu.i32.subarray(tlbReadSupervisor >> 2, codeSupervisor >> 2).every((entry) => entry === absent)).toBe(true);
     expect(cpu.mmu.listed).toBe(0);
   });
 
@@ -311,7 +312,28 @@ describe('pages with decoded code', () => {
     cpu.codePages[data >>> 12] = 0;
     cpu.write16(data + 0x20, 5);
     expect(writes).toHaveLength(3);
-    expect(tableEntry(Layout.tlbWriteSupervisor, data)).toBe(Layout.physical);
+    expect(tableEntry(Layout.tlbWriteSupervisor, data)).toBe(entryOf((Layout.physical + data) >>> 12, data >>> 12));
+  });
+
+  it('report writes where the entry of such a page would look like none', () => {
+    pageOn();
+    // see translation.ts: its host page is the one behind its linear address
+    const linear = Layout.physical + data - 0x1000;
+    poke32(cpu, At.directory + 4 * (linear >>> 22), table | all);
+    poke32(cpu, table + 4 * ((linear >>> 12) & 1023), data | all);
+    const writes: number[] = [];
+    cpu.bus.onCodeWrite = (at) => writes.push(at);
+    cpu.write32(linear + 4, 7);
+    expect(cpu.read32(linear + 4)).toBe(7);
+    expect(peek32(cpu, data + 4)).toBe(7);
+    cpu.codePages[data >>> 12] = 1;
+    cpu.mmu.protectCodePage(data >>> 12);
+    cpu.write32(linear + 8, 1);
+    expect(writes).toEqual([data + 8]);
+    // whoever changes the page tables without a flush gets the new page at once, with decoded code and without
+    poke32(cpu, table + 4 * ((linear >>> 12) & 1023), (data + 0x1000) | all);
+    cpu.write32(linear + 8, 2);
+    expect(peek32(cpu, data + 0x1008)).toBe(2);
   });
 
   it.each([[[0x5000]], [[0x5000, 0x6000]], [[0x5000, 0x6000, 0x7000]]])('report writes through global pages, too: %j', (places) => {

@@ -6,13 +6,10 @@
  * access is then one look and one comparison:
  *
  *   e = table[linear >>> 12]
- *   plain when ((e | linear) & 0xfff) <= 0x1000 - size      (for single bytes: when (e & 0xfff) === 0)
- *   byte in the WebAssembly memory: e ^ linear
+ *   plain when (((e - 1) | linear) & 0xfff) <= 0x1000 - size
+ *   byte in the WebAssembly memory: linear + e + a constant
  *
- * An entry is `hostPage ^ virtualPage` (as addresses, so its low 12 bits are clear) when the access is plainly
- * allowed. All other entries have the 12 low bits set, which fails the comparison together with accesses that cross into
- * the next page: -1 says nothing is known; anything else is a page that may be written but whose decoded code has to
- * be told, with the same upper bits as a plain entry.
+ * What an entry says is told in translation.ts.
  *
  * The write tables know a page only once its Dirty bit is set, so the first write always passes through the walk.
  * Entries that exist are kept on a list, so that a flush costs what was used since the last one.
@@ -20,6 +17,7 @@
 import { Cr0, Cr4, Layout, State } from './state.js';
 import { PageFault, raise, Vector } from './fault.js';
 import type { Bus } from './bus.js';
+import { absent, entryOf, guarded, hostOf, isPlain, unguarded } from './translation.js';
 
 /** Kinds of access. */
 export const AccessKind = { read: 0, write: 1, fetch: 2 } as const;
@@ -34,7 +32,6 @@ export const Pte = {
 /** EFER.NXE (SDM volume 3, 2.2.1). */
 export const eferNxe = 1 << 11;
 
-const absent = -1;
 const pageMask = 0xfff;
 /** Bits 13..21 of a 4 MiB entry: reserved without PSE-36. */
 const reservedIn4M = 0x003f_e000;
@@ -89,7 +86,6 @@ export class Mmu {
   readonly #membership = new Uint8Array(tablePages);
   /** One byte per 4 MiB of linear space: a large page was entered there, so INVLPG has to drop all of it. */
   readonly #largeRegions = new Uint8Array(1024);
-  #userTables = false;
 
   /** What the last fill() found: the error code of a certain page fault, or -1. */
   missCode = -1;
@@ -100,16 +96,6 @@ export class Mmu {
     this.#i32 = i32;
     this.#bus = bus;
     this.#globalAlias = new Int32Array(bus.codePages.length);
-    i32.fill(absent, readSupervisor, readSupervisor + tablePages);
-    i32.fill(absent, writeSupervisor, writeSupervisor + tablePages);
-  }
-
-  /** There are tables for level 3 from now on; to be called before they are asked. Half of all, and many machines never get there. */
-  needUserTables(): void {
-    if (this.#userTables) return;
-    this.#userTables = true;
-    this.#i32.fill(absent, readUser, readUser + tablePages);
-    this.#i32.fill(absent, writeUser, writeUser + tablePages);
   }
 
   /** Virtual pages that have an entry in some table (an upper bound). */
@@ -127,8 +113,8 @@ export class Mmu {
       const slot = tableOf(kind, user) + (linear >>> 12);
       const entry = this.#i32[slot]!;
       if (entry !== absent) {
-        const physical = (((entry & ~pageMask) ^ linear) >>> 0) - Layout.physical;
-        if ((entry & pageMask) !== 0 && this.#bus.codePages[physical >>> 12] === 0) this.#i32[slot] = entry & ~pageMask;
+        const physical = hostOf(unguarded(entry), linear) - Layout.physical;
+        if (!isPlain(entry) && this.#bus.codePages[physical >>> 12] === 0) this.#i32[slot] = unguarded(entry);
         return physical;
       }
     }
@@ -143,14 +129,12 @@ export class Mmu {
   /** translate() for an instruction fetch at the current privilege level. */
   translateCode(linear: number): number {
     const user = this.#i32[State.cpl >> 2] === 3;
-    // generated code has got there by itself: a fetch is the first that it does then
-    if (user) this.needUserTables();
     const page = linear >>> 12;
     const entry = this.#i32[tableOf(AccessKind.read, user) + page]!;
     const fetched = user ? fetchedByUser : fetchedBySupervisor;
     // what may be read may be executed, unless there is a bit against it: then it has been fetched from before
-    if ((entry & pageMask) === 0 && (!this.#canForbidFetches() || (this.#membership[page]! & fetched) !== 0)) {
-      return ((entry ^ linear) >>> 0) - Layout.physical;
+    if (isPlain(entry) && (!this.#canForbidFetches() || (this.#membership[page]! & fetched) !== 0)) {
+      return hostOf(entry, linear) - Layout.physical;
     }
     const physical = this.translate(linear, AccessKind.fetch, user);
     if ((this.#membership[page]! & (onList | onGlobalList)) !== 0) this.#membership[page]! |= fetched;
@@ -179,17 +163,17 @@ export class Mmu {
     this.missCode = -1;
     if (entry !== absent) {
       // plain already: the access only crosses into the next page
-      if ((entry & pageMask) === 0) return 0;
+      if (isPlain(entry)) return 0;
       // a page with decoded code stays slow; one whose code has gone is plain again, whatever its page tables say by now
-      if (this.#bus.codePages[(((entry & ~pageMask) ^ linear) >>> 0) - Layout.physical >>> 12] !== 0) return 0;
-      this.#i32[slot] = entry & ~pageMask;
+      if (this.#bus.codePages[(hostOf(unguarded(entry), linear) - Layout.physical) >>> 12] !== 0) return 0;
+      this.#i32[slot] = unguarded(entry);
       return 1;
     }
     if (this.#walk(linear, kind, user) < 0) {
       this.missCode = this.#faultCode;
       return 0;
     }
-    return (this.#i32[slot]! & pageMask) === 0 ? 1 : 0;
+    return isPlain(this.#i32[slot]!) ? 1 : 0;
   }
 
   /** Physical address of a linear one for a supervisor read without any side effect, or -1. For debuggers and tests. */
@@ -373,15 +357,17 @@ export class Mmu {
   /** Write the four table entries of a virtual page from what the walk found. */
   #enter(linearPage: number, page: number, user: boolean, writable: boolean, dirty: boolean, global: boolean): void {
     if (!this.#bus.isPlain(page)) return;
+    // beside code its entry would look like none: always the long way, whatever the engine
+    if (guarded(entryOf((Layout.physical >>> 12) + page, linearPage)) === absent) return;
     const list = global ? onGlobalList : onList;
     if ((this.#membership[linearPage]! & list) === 0) this.#enlist(linearPage, list);
     if (global) this.#noteAlias(linearPage, page);
     const i32 = this.#i32;
-    const entry = (((Layout.physical >>> 12) + page) ^ linearPage) << 12;
+    const entry = entryOf((Layout.physical >>> 12) + page, linearPage);
     // somebody has changed the page's entry, and not told: code goes by the new one, too, from here on
     if (i32[readSupervisor + linearPage] !== entry) this.#forgetCode(linearPage);
     else if (!user) i32[codeUser + linearPage] = 0;
-    const write = dirty ? (this.#bus.codePages[page] === 0 ? entry : entry | pageMask) : absent;
+    const write = dirty ? (this.#bus.codePages[page] === 0 ? entry : guarded(entry)) : absent;
     i32[readSupervisor + linearPage] = entry;
     i32[readUser + linearPage] = user ? entry : absent;
     i32[writeSupervisor + linearPage] = writable || (i32[CR0]! & Cr0.wp) === 0 ? write : absent;
@@ -426,8 +412,8 @@ export class Mmu {
 
   #protect(linearPage: number, hostPage: number): void {
     const i32 = this.#i32;
-    const entry = (hostPage ^ linearPage) << 12;
-    if (i32[writeSupervisor + linearPage] === entry) i32[writeSupervisor + linearPage] = entry | pageMask;
-    if (i32[writeUser + linearPage] === entry) i32[writeUser + linearPage] = entry | pageMask;
+    const entry = entryOf(hostPage, linearPage);
+    if (i32[writeSupervisor + linearPage] === entry) i32[writeSupervisor + linearPage] = guarded(entry);
+    if (i32[writeUser + linearPage] === entry) i32[writeUser + linearPage] = guarded(entry);
   }
 }

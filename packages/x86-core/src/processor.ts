@@ -239,7 +239,6 @@ export class Processor extends LinearMemory {
   setLevel(cpl: number): void {
     const { i32 } = this;
     const user = cpl === 3;
-    if (user) this.mmu.needUserTables();
     i32[State.cpl >> 2] = cpl;
     const readTable = user ? Layout.tlbReadUser : Layout.tlbReadSupervisor;
     const writeTable = user ? Layout.tlbWriteUser : Layout.tlbWriteSupervisor;

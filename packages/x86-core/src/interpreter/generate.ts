@@ -11,13 +11,14 @@ import { Layout, State } from '../state.js';
 import { encodeModule, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
 import { callRegion } from './call-region.js';
 import { writeDecodeRun, writeFindOrDecode } from './decode-run.js';
-import { HandlerBuilder, hostOfWrite, Label, lazyFlags, Local, noHost, operationType, type Shape } from './handler-builder.js';
+import { HandlerBuilder, hostOfWrite, Label, lazyFlags, Local, operationType, type Shape } from './handler-builder.js';
 import { Handler, Status } from './handlers.js';
 import { writeHostOfWrite } from './host-of-write.js';
 import { Output, type Statement } from './node.js';
 import { findRecord, pageMask, pushRecordEip, reload, spill } from './paths.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import { callKey, callShapes, inlineKey, keyOf, selectFusedShapes, selectInlineShapes, selectPairs, selectShapes } from './shapes.js';
+import { absent } from '../translation.js';
 import type { UndefinedResults } from '../undefined-results.js';
 
 /** What generate() yields: the module's bytes and the numbers of its handlers. */
@@ -263,7 +264,7 @@ function writeBesideCode(out: Output): void {
   out.constant(0);
   out.op(Op.call);
   out.code.unsigned(hostOfWrite);
-  out.constant(noHost);
+  out.constant(absent);
   out.op(Op.i32Ne, Op.if, noResult);
   out.level++;
   spill(out);

@@ -18,6 +18,7 @@ import { noResult, Op } from '../wasm/encoder.js';
 import { ExpressionBuilder } from './expression-builder.js';
 import type { Node, Output, Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
+import { absent, hostBias } from '../translation.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import type { WasmType } from '../wasm/operators.js';
 
@@ -64,9 +65,6 @@ export const Local = {
 
 /** Nesting levels of the interpreter's labels. */
 export const Label = { top: 1, step: 2, missWrite: 3, missRead: 4, lookup: 5, link: 6, enter: 7, handlers: 7 } as const;
-
-/** What hostOfWrite() answers when the write changes code, or is odd in another way. No page's entry has its low bits set. */
-export const noHost = 1;
 
 /** The lazy flags: where they live inside and outside of the interpreter. */
 export const lazyFlags: readonly [local: number, address: number][] = [
@@ -152,7 +150,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
       const linear = memory === MemoryForm.segmented ? this.#segmented(offset, bytes, write) : offset;
       const alignment = this.and(this.shr(guard, this.imm(alignmentShift)), this.imm(Guard.aligned >> alignmentShift));
       this.unusual(this.and(linear, alignment));
-      operand = this.#translate(linear, bytes, write);
+      operand = this.add(this.#translate(linear, bytes, write), this.imm(hostBias));
     }
     if (flags) this.action([], (out) => { for (const [local, address] of lazyFlags) out.spill(local, address); });
     const operands = [
@@ -182,7 +180,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     let operand = this.#field(Op.i32Load16u, Field.slot1);
     if (memory !== MemoryForm.none) {
       this.#offset = this.#effectiveOffset(memory);
-      operand = this.#translate(this.#offset, bytes, write);
+      operand = this.add(this.#translate(this.#offset, bytes, write), this.imm(hostBias));
     }
     this.action([operand], (out) => {
       let { local } = operand;
@@ -244,21 +242,21 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   }
 
   /** Load from an address held in a node. */
-  #loadFrom(address: Node, size: number): Node {
+  #loadFrom(address: Node, size: number, offset = 0): Node {
     const op = size === 4 ? Op.i32Load : size === 2 ? Op.i32Load16u : Op.i32Load8u;
     address.uses++;
     return this.read((out) => {
       out.push(address);
-      out.memory(op, 0);
+      out.memory(op, offset);
     });
   }
 
-  #storeTo(address: Node, size: number, value: Node): void {
+  #storeTo(address: Node, size: number, value: Node, offset = 0): void {
     const op = size === 4 ? Op.i32Store : size === 2 ? Op.i32Store16 : Op.i32Store8;
     this.action([address, value], (out) => {
       out.push(address);
       out.push(value);
-      out.memory(op, 0);
+      out.memory(op, offset);
     });
   }
 
@@ -306,13 +304,11 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     return this.add(field(SegmentField.base), offset);
   }
 
-  /** Address in the WebAssembly memory of `size` bytes at a linear address, or off to the miss path. */
+  /** Where in the WebAssembly memory `size` bytes at a linear address are, less hostBias; or off to the miss path. */
   #translate(linear: Node, size: number | Node, write: boolean): Node {
     const table = this.read((out) => out.get(write ? Local.writeTable : Local.readTable));
     const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
-    const odd = size === 1 ? this.and(entry, this.imm(pageMask))
-      : typeof size !== 'number' ? this.node(Op.i32GtU, [this.add(this.and(this.or(entry, linear), this.imm(pageMask)), size), this.imm(pageSize)])
-      : this.node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]);
+    const odd = this.#isOdd(entry, linear, size);
     this.action([linear, odd], (out) => {
       out.push(linear);
       out.set(Local.address);
@@ -320,8 +316,19 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
       if (write && this.#besideCode) this.#askForHost(out, entry, size, this.#besideCode);
       else out.branch(Op.brIf, write ? Label.missWrite : Label.missRead);
     });
-    return this.xor(entry, linear);
+    return this.add(entry, linear);
   }
+
+  /** Is an entry of the translation tables of no use for an access? */
+  #isOdd(entry: Node, linear: Node, size: number | Node): Node {
+    if (size === 1) return this.eq(this.and(entry, this.imm(1)), this.imm(0));
+    const place = this.and(this.or(this.sub(entry, this.imm(1)), linear), this.imm(pageMask));
+    return typeof size === 'number' ? this.node(Op.i32GtU, [place, this.imm(pageSize - size)])
+      : this.node(Op.i32GtU, [this.add(place, size), this.imm(pageSize)]);
+  }
+
+  #loadBytes(bytes: Node, size: number): Node { return this.#loadFrom(bytes, size, hostBias); }
+  #storeBytes(bytes: Node, size: number, value: Node): void { this.#storeTo(bytes, size, value, hostBias); }
 
   /** If the number on the stack is not 0, a write to Local.address has no plain entry: perhaps it gets one. */
   #askForHost(out: Output, entry: Node, size: number | Node, numbers: BesideCode): void {
@@ -334,7 +341,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     out.op(Op.call);
     out.code.unsigned(numbers.hostOfWrite);
     out.tee(entry.local);
-    out.constant(noHost);
+    out.constant(absent);
     out.op(Op.i32Eq);
     out.branch(Op.brIf, Label.missWrite);
     out.level--;
@@ -352,7 +359,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     const { kinds, sizes } = this.#shape;
     switch (kinds[slot]) {
       case SlotKind.register: return this.#loadFrom(this.#registerAddress(slot), sizes[slot]!);
-      case SlotKind.memory: return this.#loadFrom(this.#host!, sizes[slot]!);
+      case SlotKind.memory: return this.#loadBytes(this.#host!, sizes[slot]!);
       default: return this.#field(Op.i32Load, Field.immediate);
     }
   }
@@ -361,16 +368,17 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
 
   set(slot: number, value: Node): void {
     const { kinds, sizes } = this.#shape;
-    this.#storeTo(kinds[slot] === SlotKind.memory ? this.#host! : this.#registerAddress(slot), sizes[slot]!, value);
+    if (kinds[slot] === SlotKind.memory) this.#storeBytes(this.#host!, sizes[slot]!, value);
+    else this.#storeTo(this.#registerAddress(slot), sizes[slot]!, value);
   }
 
   offset(): Node { return this.#offset!; }
 
   // string instructions have handlers only where both segments are flat
-  loadSource(offset: Node): Node { return this.#loadFrom(this.#translate(offset, this.size, false), this.size); }
+  loadSource(offset: Node): Node { return this.#loadBytes(this.#translate(offset, this.size, false), this.size); }
   loadDestination(offset: Node): Node { return this.loadSource(offset); }
   storeDestination(offset: Node, value: Node): void {
-    this.#storeTo(this.#translate(offset, this.size, true), this.size, value);
+    this.#storeBytes(this.#translate(offset, this.size, true), this.size, value);
   }
 
   gpr(register: number, size: number): Node {
@@ -385,20 +393,20 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
 
   push(value: Node, size: number): void {
     const top = this.sub(this.gpr(Register.esp, 4), this.imm(size));
-    this.#storeTo(this.#translate(top, size, true), size, value);
+    this.#storeBytes(this.#translate(top, size, true), size, value);
     this.setGpr(Register.esp, 4, top);
   }
 
   pop(size: number): Node {
     const top = this.gpr(Register.esp, 4);
-    const value = this.#loadFrom(this.#translate(top, size, false), size);
+    const value = this.#loadBytes(this.#translate(top, size, false), size);
     this.setGpr(Register.esp, 4, this.add(top, this.imm(size)));
     return value;
   }
 
   popFrame(size: number): Node {
     const frame = this.gpr(Register.ebp, 4);
-    const value = this.#loadFrom(this.#translate(frame, size, false), size);
+    const value = this.#loadBytes(this.#translate(frame, size, false), size);
     this.setGpr(Register.esp, 4, this.add(frame, this.imm(size)));
     return value;
   }
@@ -555,7 +563,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
 
   ret(extra: Node): void {
     const top = this.gpr(Register.esp, 4);
-    const to = this.#loadFrom(this.#translate(top, 4, false), 4);
+    const to = this.#loadBytes(this.#translate(top, 4, false), 4);
     this.setGpr(Register.esp, 4, this.add(this.add(top, this.imm(4)), extra));
     this.#lookup(to);
   }
@@ -569,13 +577,13 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   systemBytes(linear: Node, size: number, write = false): Node {
     const table = this.imm(write ? Layout.tlbWriteSupervisor : Layout.tlbReadSupervisor);
     const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
-    this.unusual(this.node(Op.i32GtU, [this.and(this.or(entry, linear), this.imm(pageMask)), this.imm(pageSize - size)]));
-    return this.xor(entry, linear);
+    this.unusual(this.#isOdd(entry, linear, size));
+    return this.add(entry, linear);
   }
 
-  load(bytes: Node, offset: number, size: number): Node { return this.#loadFrom(this.add(bytes, this.imm(offset)), size); }
+  load(bytes: Node, offset: number, size: number): Node { return this.#loadFrom(bytes, size, hostBias + offset); }
   store(bytes: Node, offset: number, size: number, value: Node): void {
-    this.#storeTo(this.add(bytes, this.imm(offset)), size, value);
+    this.#storeTo(bytes, size, value, hostBias + offset);
   }
 
   setLevel(level: Node): void {

@@ -1,10 +1,10 @@
 /*
  * Memory accesses in regions: from a linear address to a byte of the WebAssembly memory, by the tables of translations
- * (paging.ts), or out of the region in front of the instruction. Accesses near each other are looked up once (windows.ts).
+ * (paging.ts, translation.ts), or out of the region in front of the instruction. Accesses near each other are looked up once (windows.ts).
  */
-import { noHost } from '../interpreter/handler-builder.js';
 import { firstPlace } from '../operations/operation.js';
 import { Layout, State } from '../state.js';
+import { absent, hostBias } from '../translation.js';
 import type { FunctionBuilder, Offset, Value } from '../wasm/function-builder.js';
 import type { Window, Windows } from './windows.js';
 
@@ -34,7 +34,7 @@ export interface Place {
 export type WayOut = () => void;
 
 function inWindow({ window, offset }: { window: Window; offset: number }): Place {
-  return { base: window.host.get(), offset: () => offset - window.low };
+  return { base: window.host.get(), offset: () => hostBias + offset - window.low };
 }
 
 export class Accesses {
@@ -64,7 +64,7 @@ export class Accesses {
     }
     const opened = windows ? this.#windows.open(f, linear, size, write) : undefined;
     const leave = this.#wayOut();
-    if (!opened) return { base: this.#hostOf(linear, size, write, chain, leave), offset: 0 };
+    if (!opened) return { base: this.#hostOf(linear, size, write, chain, leave), offset: hostBias };
     const { window, offset } = opened;
     window.chain = chain;
     f.later(() => {
@@ -82,18 +82,20 @@ export class Accesses {
     const end = (at: number): { entry: Value; host: Value } => {
       const address = f.do('i32.add', linear, f.i32(at - offset));
       const entry = this.#entryOf(address, write, user);
-      return { entry, host: f.do('i32.xor', window.chain ? this.#foreseen(entry) : entry, address) };
+      return { entry, host: f.do('i32.add', window.chain ? this.#foreseen(entry) : entry, address) };
     };
     const first = end(window.low);
     const last = end(window.high - 1);
     window.host.set(first.host);
     const apart = f.do('i32.sub', f.do('i32.sub', last.host, first.host), f.i32(window.high - 1 - window.low));
-    this.#missWindow(f.do('i32.or', f.do('i32.and', f.do('i32.or', first.entry, last.entry), f.i32(pageMask)), apart), leave);
+    const plain = f.do('i32.and', f.do('i32.and', first.entry, last.entry), f.i32(1));
+    this.#missWindow(f.do('i32.or', f.do('i32.xor', plain, f.i32(1)), apart), leave);
   }
 
+  /** The same, less hostBias. */
   #hostOf(linear: Value, size: number, write: boolean, chain: boolean, leave: WayOut): Value {
     const entry = this.#usable(this.#entryOf(linear, write, this.#context.user), linear, size, write, leave);
-    return this.#f.do('i32.xor', chain ? this.#foreseen(entry) : entry, linear);
+    return this.#f.do('i32.add', chain ? this.#foreseen(entry) : entry, linear);
   }
 
   /**
@@ -110,14 +112,14 @@ export class Accesses {
   /** A place as one address. */
   addressOf({ base, offset }: Place): Value {
     const f = this.#f;
-    return offset === 0 ? base : f.do('i32.add', base, typeof offset === 'number' ? f.i32(offset) : f.i32Later(offset));
+    return f.do('i32.add', base, typeof offset === 'number' ? f.i32(offset) : f.i32Later(offset));
   }
 
   /** The same for an access by the processor itself, whose privilege is the supervisor's. */
   translateForSystem(linear: Value, size: number, write: boolean): Value {
     const entry = this.#entryOf(linear, write, false);
     this.#f.when(this.#isOdd(entry, linear, size), this.#wayOut());
-    return this.#f.do('i32.xor', entry, linear);
+    return this.addressOf({ base: this.#f.do('i32.add', entry, linear), offset: hostBias });
   }
 
   #entryOf(linear: Value, write: boolean, user: boolean): Value {
@@ -137,7 +139,7 @@ export class Accesses {
     const chosen = f.variable(entry);
     f.when(odd, () => {
       const plain = f.callIndirect(f.i32(firstPlace.hostOfWrite), linear, f.i32(size), f.i32(0));
-      f.when(f.do('i32.eq', plain, f.i32(noHost)), leave);
+      f.when(f.do('i32.eq', plain, f.i32(absent)), leave);
       chosen.set(plain);
     });
     return chosen.get();
@@ -146,8 +148,8 @@ export class Accesses {
   /** Is an entry of the translation tables of no use for an access? */
   #isOdd(entry: Value, linear: Value, size: number): Value {
     const f = this.#f;
-    if (size === 1) return f.do('i32.and', entry, f.i32(pageMask));
-    return f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', entry, linear), f.i32(pageMask)), f.i32(pageSize - size));
+    if (size === 1) return f.do('i32.eqz', f.do('i32.and', entry, f.i32(1)));
+    return f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', f.do('i32.sub', entry, f.i32(1)), linear), f.i32(pageMask)), f.i32(pageSize - size));
   }
 
   /** Leave, and count it: when it happens often, the region is better off without windows. */

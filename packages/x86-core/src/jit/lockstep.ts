@@ -11,6 +11,7 @@ import { readEflags } from '../flags.js';
 import type { Instruction } from '../instruction.js';
 import type { ReferenceEngine } from '../reference.js';
 import { Eflags, Layout, Mode, Register, SegmentField, SegmentRegister, State } from '../state.js';
+import { hostOf, isPlain } from '../translation.js';
 import { CannotRecord, type RecordingProcessor, WriteLog } from './recorder.js';
 
 const EIP = State.eip >> 2;
@@ -187,9 +188,9 @@ export class Lockstep {
     const { i32, u8 } = this.#cpu;
     const eip = i32[EIP]! >>> 0;
     const entry = i32[(i32[READ_TABLE]! >>> 2) + (eip >>> 12)]!;
-    if ((entry & pageMask) !== 0) return false;
+    if (!isPlain(entry)) return false;
     if ((eip & pageMask) + maxInstructionLength <= pageSize) return true;
-    const at = (entry ^ eip) >>> 0;
+    const at = hostOf(entry, eip);
     return this.#decoder.decode(this.#insn, u8, at, (at & ~pageMask) + pageSize, true);
   }
 

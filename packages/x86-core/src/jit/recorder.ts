@@ -5,13 +5,12 @@
  * whatever could not be undone (a page that is not at hand, a device, an instruction of the system) is refused before
  * it happens. That is just what regions leave for, too.
  */
-import { noHost } from '../interpreter/handler-builder.js';
 import { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
+import { absent, hostOf, isPlain } from '../translation.js';
 
 const TLB_READ = State.tlbRead >> 2;
 const TLB_WRITE = State.tlbWrite >> 2;
-const pageMask = 0xfff;
 /** Bytes noted at most. */
 const capacity = 1 << 14;
 
@@ -40,7 +39,7 @@ export class RecordingProcessor extends Processor {
   #log: WriteLog | undefined;
   #onModeChange = this.onModeChange;
   /** Where a write to a page with decoded code has its bytes, as an entry; see interpreter/host-of-write.ts. */
-  hostOfWrite: (linear: number, size: number, unused: number) => number = () => noHost;
+  hostOfWrite: (linear: number, size: number, unused: number) => number = () => absent;
 
   /** Begin to record, or end that. A change of mode makes decoded code void, so it is refused, too. */
   record(log: WriteLog | undefined): void {
@@ -55,16 +54,16 @@ export class RecordingProcessor extends Processor {
   #mustBePlain(table: number, linear: number, size: number): void {
     const base = table >>> 2;
     const last = (linear + size - 1) >>> 0;
-    if (((this.i32[base + (linear >>> 12)]! | this.i32[base + (last >>> 12)]!) & pageMask) !== 0) throw cannot;
+    if (!isPlain(this.i32[base + (linear >>> 12)]! & this.i32[base + (last >>> 12)]!)) throw cannot;
   }
 
   /** The same for a write, which regions do beside decoded code, too, once they know that there are such. @returns the first page's entry */
   #entryOfWrite(table: number, linear: number, size: number): number {
     const entry = this.i32[(table >>> 2) + (linear >>> 12)]!;
     const isUsual = table === this.i32[TLB_WRITE] && this.i32[State.besideCode >> 2] !== 0;
-    if (isUsual && (entry & pageMask) !== 0) {
+    if (isUsual && !isPlain(entry)) {
       const plain = this.hostOfWrite(linear, size, 0);
-      if (plain === noHost) throw cannot;
+      if (plain === absent) throw cannot;
       return plain;
     }
     this.#mustBePlain(table, linear, size);
@@ -76,7 +75,7 @@ export class RecordingProcessor extends Processor {
     const base = table >>> 2;
     for (let i = 0; i < size; i++) {
       const at = (linear + i) >>> 0;
-      const host = ((at >>> 12 === linear >>> 12 ? entry : this.i32[base + (at >>> 12)]!) ^ at) >>> 0;
+      const host = hostOf(at >>> 12 === linear >>> 12 ? entry : this.i32[base + (at >>> 12)]!, at);
       log.note(host, this.u8[host]!, value >>> (8 * i));
     }
   }
