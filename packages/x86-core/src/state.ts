@@ -124,6 +124,9 @@ export const State = {
   wanted: S + 0x350,
   /** The linear address at which a repeated string instruction wants a page made accessible; see RepeatStatus. */
   repeatMiss: S + 0x380,
+  /** Where the interpreter goes on that has left one of its rooms: a record, and the address of its page. */
+  nextRecord: S + 0x384,
+  nextPageBase: S + 0x388,
   /** First free byte of the arena, the end of its part in use, and instructions decoded so far. */
   arenaTop: S + 0x360,
   arenaEnd: S + 0x36c,

@@ -1,22 +1,23 @@
 /*S:330
  * The interpreter writes itself.
  *
- * At start-up this file generates one WebAssembly function: a branch table over the record's handler number, a handler
- * per shape written by HandlerBuilder from the instruction's definition, and the few common paths they share. The
- * lazy flags, the budget and the table bases live in the function's locals; everything else is in memory.
+ * This file generates a WebAssembly function, and a few more for what is seldom (rooms.ts): a branch table over the record's
+ * handler number, a handler per shape written by HandlerBuilder from the instruction's definition, and the few common paths
+ * they share. The lazy flags, the budget and the table bases live in the function's locals; everything else is in memory.
  */
 import { definitionOf } from '../definition.js';
 import { firstPlace, tableSize } from '../operations/operation.js';
 import { Layout, State } from '../state.js';
-import { encodeModule, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
+import { encodeModule, type FunctionBody, type FunctionType, noResult, Op, ValueType } from '../wasm/encoder.js';
 import { callRegion } from './call-region.js';
 import { writeDecodeRun, writeFindOrDecode } from './decode-run.js';
-import { HandlerBuilder, hostOfWrite, Label, lazyFlags, Local, operationType, type Shape } from './handler-builder.js';
+import { firstRoom, HandlerBuilder, hostOfWrite, Label, lazyFlags, Local, operationType, type Shape } from './handler-builder.js';
 import { Handler, Status } from './handlers.js';
 import { writeHostOfWrite } from './host-of-write.js';
 import { Output, type Statement } from './node.js';
 import { findRecord, pageMask, pushRecordEip, reload, spill } from './paths.js';
 import { Field, MemoryForm, recordSize } from './record.js';
+import { everyRoom, goesWithX87, only, Room, roomCount, roomOf, type Rooms } from './rooms.js';
 import { callKey, callShapes, inlineKey, keyOf, selectFusedShapes, selectInlineShapes, selectPairs, selectShapes } from './shapes.js';
 import { absent } from '../translation.js';
 import type { UndefinedResults } from '../undefined-results.js';
@@ -46,7 +47,7 @@ const imports = [
 ] satisfies { name: string; type: FunctionType }[];
 const importStep = 0;
 const importFill = 1;
-/** Functions: imported ones come first, then run(), then these. */
+/** Functions: imported ones come first, then run(), then these, hostOfWrite(), and the other rooms. */
 const numbers = { decodeOne: 2, decodeRun: 4, findOrDecode: 5, linkHandler: Handler.link };
 /** hostOfWrite() among the module's own functions. */
 const ownHostOfWrite = 3;
@@ -162,6 +163,14 @@ const pseudo: readonly ((out: Output) => void)[] = [
   callRegion,
 ];
 
+/** A handler's code, and the rooms it is in. */
+interface Written {
+  readonly rooms: Rooms;
+  /** The handler of a pair's first half, for rooms that have just that; -1 for others. */
+  readonly half: number;
+  readonly body: (out: Output) => void;
+}
+
 /** What every machine's memory has, in pages of 64 KiB. */
 const leastMemoryPages = Layout.physical >>> 16;
 
@@ -181,52 +190,77 @@ export function generateInterpreter(undefinedResults: UndefinedResults): Generat
   const count = Handler.first + shapes.length + fusedShapes.length + shapePairs.length + callShapes.length + inlineShapes.length;
   const calls = new Map<number, number>();
   const plain = Uint16Array.from({ length: count }, (_, handler) => (handler === Handler.region ? Handler.step : handler));
-  const bodies: ((out: Output) => void)[] = [...pseudo];
-  const write = (statements: Statement[]) => (out: Output): void => out.statements(statements);
+  const written: Written[] = pseudo.map((body, handler) => ({ rooms: handler === Handler.region ? only(Room.usual) : everyRoom, half: -1, body }));
+  const write = (rooms: Rooms, make: () => Statement[], half = -1): void => { written.push({ rooms, half, body: (out) => out.statements(make()) }); };
+  const roomsOf = (shape: Shape): Rooms => only(roomOf(shape)) | (goesWithX87(shape) ? only(Room.x87) : 0);
   for (const shape of shapes) {
-    handlers.set(keyOf(shape), bodies.length);
-    bodies.push(write(new HandlerBuilder(shape, undefinedResults).build()));
+    handlers.set(keyOf(shape), written.length);
+    write(roomsOf(shape), () => new HandlerBuilder(shape, undefinedResults).build());
   }
   for (const { first, condition } of fusedShapes) {
     const key = keyOf(first);
-    fused.set(key * 16 + condition, bodies.length);
-    plain[bodies.length] = handlers.get(key)!;
-    bodies.push(write(new HandlerBuilder(first, undefinedResults).buildWithBranch(condition)));
+    fused.set(key * 16 + condition, written.length);
+    plain[written.length] = handlers.get(key)!;
+    write(roomsOf(first), () => new HandlerBuilder(first, undefinedResults).buildWithBranch(condition));
   }
   for (const { first, second } of shapePairs) {
     const key = keyOf(first);
     let seconds = pairs.get(key);
     if (seconds === undefined) pairs.set(key, (seconds = new Map()));
-    seconds.set(keyOf(second), bodies.length);
-    plain[bodies.length] = handlers.get(key)!;
-    bodies.push(write(new HandlerBuilder(first, undefinedResults).buildWithNext(second)));
+    seconds.set(keyOf(second), written.length);
+    plain[written.length] = handlers.get(key)!;
+    write(only(Room.usual), () => new HandlerBuilder(first, undefinedResults).buildWithNext(second), handlers.get(key));
   }
 
   for (const shape of callShapes) {
-    calls.set(callKey(shape), bodies.length);
-    bodies.push(write(new HandlerBuilder(noShape, undefinedResults).buildCall(shape)));
+    calls.set(callKey(shape), written.length);
+    const room = shape.memory === MemoryForm.segmented ? Room.segmented : Room.usual;
+    write(only(room), () => new HandlerBuilder(noShape, undefinedResults).buildCall(shape));
   }
   for (const shape of inlineShapes) {
     const { operation } = shape;
-    inline.set(inlineKey(shape), bodies.length);
+    inline.set(inlineKey(shape), written.length);
     const memory = shape.memory === MemoryForm.none ? MemoryForm.none : MemoryForm.indexed;
-    plain[bodies.length] = calls.get(callKey({ ...operation, memory }))!;
-    bodies.push(write(new HandlerBuilder(noShape, undefinedResults).buildInline(operation, shape.memory)));
+    plain[written.length] = calls.get(callKey({ ...operation, memory }))!;
+    write(only(Room.x87), () => new HandlerBuilder(noShape, undefinedResults).buildInline(operation, shape.memory));
   }
+
+  const code = encodeModule({
+    memoryPages: leastMemoryPages,
+    imports,
+    types: [{ parameters: [i32, i32, i32], results: [i32] }],
+    table: { size: tableSize, offset: firstPlace.hostOfWrite, elements: [ownHostOfWrite] },
+    functions: [
+      writeRoom('run', Room.usual, written), writeDecodeRun(numbers), writeFindOrDecode(numbers), writeHostOfWrite(),
+      ...Array.from({ length: roomCount - 1 }, (_, i) => writeRoom('', i + 1, written)),
+    ],
+  });
+  return { code, handlers, fused, pairs, calls, inline, plain };
+}
+
+/** The function of a room: from record to record, by their handlers. */
+function writeRoom(name: string, room: number, written: readonly Written[]): FunctionBody {
+  const own = written.map((_, handler) => handler).filter((handler) => (written[handler]!.rooms & only(room)) !== 0);
+  const doors: ((out: Output) => void)[] = room === Room.usual
+    ? Array.from({ length: roomCount - 1 }, (_, i) => (out) => enterRoom(out, i + 1))
+    : [leaveRoom];
+  const bodies = [...own.map((handler) => written[handler]!.body), ...doors];
+  const places = new Map(own.map((handler, place) => [handler, place]));
+  const doorTo = ({ rooms }: Written): number => own.length + (room === Room.usual ? 31 - Math.clz32(rooms) - 1 : 0);
 
   const out = new Output(Local.firstTemporary, Local.firstWide);
   reload(out);
   out.op(Op.loop, noResult);
   const labels = Label.handlers - Label.top;
-  for (let i = 0; i < labels + count; i++) out.op(Op.block, noResult);
+  for (let i = 0; i < labels + bodies.length; i++) out.op(Op.block, noResult);
   out.get(Local.record);
   out.memory(Op.i32Load16u, Field.handler);
   out.code.byte(Op.brTable);
-  out.code.unsigned(count - 1);
-  for (let handler = 0; handler < count; handler++) out.code.unsigned(handler);
-  bodies.forEach((body, handler) => {
+  out.code.unsigned(written.length - 1);
+  written.forEach((one, handler) => out.code.unsigned(places.get(handler) ?? places.get(one.half) ?? doorTo(one)));
+  bodies.forEach((body, place) => {
     out.op(Op.end);
-    out.level = Label.handlers + (count - 1 - handler);
+    out.level = Label.handlers + (bodies.length - 1 - place);
     out.resetLocals();
     body(out);
   });
@@ -240,17 +274,35 @@ export function generateInterpreter(undefinedResults: UndefinedResults): Generat
     ...new Array<number>(Local.wideCount).fill(i64),
     ...new Array<number>(out.most32).fill(i32),
   ];
-  const code = encodeModule({
-    memoryPages: leastMemoryPages,
-    imports,
-    types: [{ parameters: [i32, i32, i32], results: [i32] }],
-    table: { size: tableSize, offset: firstPlace.hostOfWrite, elements: [ownHostOfWrite] },
-    functions: [
-      { name: 'run', type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() },
-      writeDecodeRun(numbers), writeFindOrDecode(numbers), writeHostOfWrite(),
-    ],
-  });
-  return { code, handlers, fused, pairs, calls, inline, plain };
+  return { name, type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() };
+}
+
+/** The record at hand is another room's: go on where that comes back, if it does not leave for the engine. */
+function enterRoom(out: Output, room: number): void {
+  const status = Local.eip;
+  spill(out);
+  out.get(Local.record);
+  out.get(Local.pageBase);
+  out.op(Op.call);
+  out.code.unsigned(firstRoom + room - 1);
+  out.tee(status);
+  out.constant(Status.elsewhere);
+  out.op(Op.i32Ne, Op.if, noResult);
+  out.get(status);
+  out.op(Op.return, Op.end);
+  reload(out);
+  out.reload(Local.record, State.nextRecord);
+  out.reload(Local.pageBase, State.nextPageBase);
+  out.branch(Op.br, Label.top);
+}
+
+/** The record at hand is none of this room's. */
+function leaveRoom(out: Output): void {
+  spill(out);
+  out.spill(Local.record, State.nextRecord);
+  out.spill(Local.pageBase, State.nextPageBase);
+  out.constant(Status.elsewhere);
+  out.op(Op.return);
 }
 
 /** Local.record misses with a write to Local.address: that may be data beside code. If so, it is executed by other handlers. */

@@ -18,6 +18,7 @@ import { noResult, Op } from '../wasm/encoder.js';
 import { ExpressionBuilder } from './expression-builder.js';
 import type { Node, Output, Statement } from './node.js';
 import { Field, MemoryForm, recordSize } from './record.js';
+import { roomCount } from './rooms.js';
 import { absent, hostBias } from '../translation.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import type { WasmType } from '../wasm/operators.js';
@@ -43,9 +44,10 @@ export interface CallShape {
   readonly repeats: boolean;
 }
 
-/** Numbers in the interpreter's module: the type of operations, behind those of three imports and four functions; hostOfWrite(). */
-export const operationType = 7;
+/** Numbers in the interpreter's module: hostOfWrite(), the first room but the usual one, and the type of operations, behind those of all functions. */
 export const hostOfWrite = 6;
+export const firstRoom = 7;
+export const operationType = firstRoom + roomCount - 1;
 
 /** How handlers differ that write beside code (beside-code.ts): they have hostOfWrite() to ask, and are in a module of their own. */
 export interface BesideCode {

@@ -28,6 +28,8 @@ export const Status = {
   unwind: 2,
   /** Regions leave for State.eip often, and there is none. */
   hot: 3,
+  /** A room came to a record that is another one's (State.nextRecord, nextPageBase); the engine never sees this. */
+  elsewhere: 4,
 } as const;
 
 /** How deep regions may call each other. */

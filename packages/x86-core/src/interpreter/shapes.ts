@@ -66,6 +66,7 @@ export function selectShapes(): Shape[] {
 export interface FusedShape { readonly first: Shape; readonly condition: number }
 
 const compareConditions = [2, 3, 4, 5, 6, 7, 12, 13, 14, 15];
+const byteConditions = [2, 3, 4, 5, 6, 7];
 const testConditions = [4, 5, 8, 9, 14, 15];
 const equality = [4, 5];
 
@@ -75,8 +76,8 @@ export function selectFusedShapes(shapes: readonly Shape[]): FusedShape[] {
   for (const first of shapes) {
     if (first.memory > MemoryForm.base || first.operandSize === 2) continue;
     const { name } = first.definition;
-    const conditions = name === 'cmp' && first.size !== 2 ? compareConditions
-      : name === 'test' && first.size !== 2 ? testConditions
+    const conditions = name === 'cmp' && first.size !== 2 ? (first.size === 1 ? byteConditions : compareConditions)
+      : name === 'test' && first.size !== 2 ? (first.memory === MemoryForm.none ? testConditions : equality)
       : (name === 'dec' || name === 'inc' || name === 'sub' || name === 'and' || name === 'add') &&
         first.size === 4 && first.memory === MemoryForm.none ? equality
       : [];
