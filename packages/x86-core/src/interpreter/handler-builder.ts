@@ -574,18 +574,18 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
 
   setState(address: number, value: Node): void { this.#storeTo(this.imm(address), 4, value); }
 
-  stackBytes(linear: Node, size: number, write: boolean): Node { return this.#translate(linear, size, write); }
+  stackBytes(linear: Node, size: number, write: boolean): Node { return this.add(this.#translate(linear, size, write), this.imm(hostBias)); }
 
   systemBytes(linear: Node, size: number, write = false): Node {
     const table = this.imm(write ? Layout.tlbWriteSupervisor : Layout.tlbReadSupervisor);
     const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
     this.unusual(this.#isOdd(entry, linear, size));
-    return this.add(entry, linear);
+    return this.add(this.add(entry, linear), this.imm(hostBias));
   }
 
-  load(bytes: Node, offset: number, size: number): Node { return this.#loadFrom(bytes, size, hostBias + offset); }
+  load(bytes: Node, offset: number, size: number): Node { return this.#loadFrom(bytes, size, offset); }
   store(bytes: Node, offset: number, size: number, value: Node): void {
-    this.#storeTo(bytes, size, value, hostBias + offset);
+    this.#storeTo(bytes, size, value, offset);
   }
 
   setLevel(level: Node): void {
