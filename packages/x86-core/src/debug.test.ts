@@ -8,6 +8,7 @@ import { ExitReason } from './exit.js';
 import { Vector } from './fault.js';
 import { Cr4, Eflags, Layout, Register, State } from './state.js';
 import { resetProcessor } from './reset.js';
+import { flatMachine } from './testing/flat-machine.js';
 import { At, eip, gate, makeProcessor, poke32, pokeEntry, resetProtected, Sel, setEsp, stackWords, Type } from './testing/protected.js';
 
 const cpu = makeProcessor({ exitSelector: Sel.owner });
@@ -55,6 +56,29 @@ describe('single steps', () => {
     program('9d 90 90');
     expect(trace()).toEqual([0, 1]);
     expect([eip(cpu), dr6(), cpu.exit.vector]).toEqual([At.code + 2, Dr6.step, Vector.debug]);
+  });
+
+  it.each(['reference', 'interpreter', 'jit'] as const)('trap when somebody kicks meanwhile, too (%s)', (engine) => {
+    let kicks = 0;
+    const machine = flatMachine('out %al, $0x10; nop; hlt', 0x8000, {
+      physicalBytes: 1 << 16, engine, exitSelector: Sel.owner,
+      ports: { read: () => 0, write: () => { kicks++; machine.cpu.kick(); } },
+    });
+    const { cpu: stepped, physical } = machine;
+    const idt = 0x2000;
+    const handler = 0x3000;
+    physical.write32(0x4000 + 8 + 4, 0x00cf_9b00);
+    physical.write32(0x4000 + 8, 0xffff);
+    stepped.setGdt(0x4000, 0xff);
+    stepped.setIdt(idt, 0xff);
+    physical.write32(idt + 8 * Vector.debug, (8 << 16) | handler);
+    physical.write32(idt + 8 * Vector.debug + 4, 0x8e00);
+    stepped.eflags = Eflags.tf | Eflags.always;
+    const start = stepped.eip;
+    expect(stepped.run(100)).toMatchObject({ reason: ExitReason.kick });
+    // the instruction is done, and its trap with it: the run ends at the handler
+    expect([kicks, stepped.eip, stepped.retired]).toEqual([1, handler, 1]);
+    expect(physical.read32(stepped.regs[Register.esp]!)).toBe(start + 2);
   });
 
   it('a software interrupt takes the trap along', () => {

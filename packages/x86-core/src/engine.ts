@@ -68,7 +68,7 @@ export class Stepper {
    */
   trap(): void {
     const cpu = this.#cpu;
-    if (cpu.pendingExit < 0 && endStep(cpu)) deliverException(cpu, Vector.debug, 0);
+    if (!cpu.hasLeft && endStep(cpu)) deliverException(cpu, Vector.debug, 0);
   }
 
   /** An instruction threw: deliver what it threw. Anything but a CpuFault is a bug of ours and goes on up. */
@@ -83,7 +83,7 @@ export class Stepper {
   deliver(vector: number, errorCode: number): void {
     const cpu = this.#cpu;
     deliverException(cpu, vector, errorCode);
-    if (cpu.pendingExit < 0) cpu.i32[State.budget >> 2]!--;
+    if (!cpu.hasLeft) cpu.i32[State.budget >> 2]!--;
     // the handler may be a task that wants to be trapped
     if (cpu.debugStatus !== 0) this.trap();
   }

@@ -228,7 +228,7 @@ export function deliverExternal(cpu: Processor, vector: number): void {
     deliverException(cpu, fault.vector, fault.errorCode);
   }
   // the handler may be a task that wants to be trapped
-  if (cpu.debugStatus !== 0 && cpu.pendingExit < 0 && endStep(cpu)) deliverException(cpu, Vector.debug, 0);
+  if (cpu.debugStatus !== 0 && !cpu.hasLeft && endStep(cpu)) deliverException(cpu, Vector.debug, 0);
 }
 
 /** #DE, #TS, #NP, #SS, #GP (SDM volume 3, table 6-4). */

@@ -229,6 +229,9 @@ export class Processor extends LinearMemory {
   }
 
   /** End the run after this instruction. The caller fills `exit` beyond its reason. */
+  /** The instruction at hand has ended the run by what it did. (A kick only waits for its end.) */
+  get hasLeft(): boolean { return this.pendingExit >= 0 && this.pendingExit !== ExitReason.kick; }
+
   requestExit(reason: number): void {
     this.exit.reason = reason;
     this.pendingExit = reason;
