@@ -7,7 +7,7 @@ import { shared } from '../../.config/tsup.base.js';
 const library = { ...shared, entry: { index: 'src/index.ts', node: 'src/node.ts', testing: 'src/testing.ts' } };
 
 /** What the command begins with. */
-const command = { ...shared, entry: { cli: 'src/cli.ts' }, clean: false, dts: false, sourcemap: false, external: [/\/program\.js$/] };
+const command = { ...shared, entry: { cli: 'src/cli.ts' }, clean: false, dts: false, sourcemap: false };
 
 /**
  * The command's program carries all it needs with it: finding and reading a few dozen modules takes longer than everything
@@ -16,6 +16,9 @@ const command = { ...shared, entry: { cli: 'src/cli.ts' }, clean: false, dts: fa
 const program = {
   ...shared,
   entry: { program: 'src/program.ts' },
+  // a script, whose compiled code can be kept in all versions of Node (node/compiled-code.ts)
+  format: ['cjs' as const],
+  outExtension: () => ({ js: '.cjs' }),
   clean: false,
   dts: false,
   sourcemap: false,
@@ -23,8 +26,6 @@ const program = {
   splitting: false,
   // but for the disassemblers, which hardly anybody wants
   noExternal: [/^(?!iced-x86$|wabt$)/],
-  // commander is a CommonJS module
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   onSuccess: async () => {
     const licence = join(dirname(createRequire(import.meta.url).resolve('commander')), 'LICENSE');
     copyFileSync(licence, 'dist/LICENSE.commander');
