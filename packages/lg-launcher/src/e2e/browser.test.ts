@@ -55,7 +55,8 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
   afterAll(() => {
     server.close();
     server.closeAllConnections();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    // children of the browser write there for a while after it has ended
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   });
 
   it('boots, answers and powers off, on the interpreter', async () => {

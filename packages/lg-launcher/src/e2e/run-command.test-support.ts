@@ -1,14 +1,15 @@
 /*
- * The `lguest` command in a process of its own, from source: bundled once per test run.
+ * The `lguest` command in a process of its own, from source: bundled once per test file.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'tsup';
+import { build, type Options } from 'tsup';
 
 const source = fileURLToPath(new URL('../cli.ts', import.meta.url));
+const program = fileURLToPath(new URL('../program.ts', import.meta.url));
 let command: Promise<string> | undefined;
 
 /** How a process ended. */
@@ -18,24 +19,42 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Make one JavaScript file of a TypeScript file and all it imports, from source. It is removed with this process. */
-export async function bundle(entry: string): Promise<string> {
+/** A folder that is removed with this process. */
+function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'lguest-bundle-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** What all bundles are made with: everything from source, in one file. */
+const shared: Options = { platform: 'node', target: 'node20', silent: true, config: false, dts: false, clean: false, noExternal: [/.*/] };
+const conditions = ['@lguest/source'];
+
+/** Make one JavaScript file of a TypeScript file and all it imports, from source. */
+export async function bundle(entry: string, folder = temporaryFolder(), needsRequire = true): Promise<string> {
   await build({
-    entry: { main: entry }, outDir: folder, format: ['esm'], platform: 'node', target: 'node20', silent: true, config: false,
-    dts: false, noExternal: [/.*/], splitting: true, outExtension: () => ({ js: '.mjs' }),
+    ...shared, entry: { main: entry }, outDir: folder, format: ['esm'], splitting: true, outExtension: () => ({ js: '.mjs' }),
     esbuildOptions: (options) => {
-      options.conditions = ['@lguest/source'];
-      options.banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
+      options.conditions = conditions;
+      if (needsRequire) options.banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
     },
   });
   return join(folder, 'main.mjs');
 }
 
-/** Path of the command as one JavaScript file, made when it is first asked for. */
+/** The command, and beside it the program that it runs. */
+async function bundleCommand(): Promise<string> {
+  const folder = temporaryFolder();
+  await build({
+    ...shared, entry: { program }, outDir: folder, format: ['cjs'], outExtension: () => ({ js: '.cjs' }),
+    esbuildOptions: (options) => { options.conditions = conditions; },
+  });
+  return bundle(source, folder, false);
+}
+
+/** Path of the command, made when it is first asked for. */
 export function commandPath(): Promise<string> {
-  command ??= bundle(source);
+  command ??= bundleCommand();
   return command;
 }
 
