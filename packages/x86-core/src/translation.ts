@@ -14,6 +14,9 @@
 /** Nothing is known of the page. */
 export const absent = 0;
 
+/** Set in plain entries alone: for accesses to single bytes it says all. */
+export const plainBit = 1;
+
 /** What is missing from the sum of an entry and a linear address. Loads and stores have it for nothing, as their constant offset. */
 export const hostBias = 0xfff;
 
@@ -24,17 +27,17 @@ export function entryOf(hostPage: number, linearPage: number): number {
 
 /** Accesses to single bytes of the page may be done at once. */
 export function isPlain(entry: number): boolean {
-  return (entry & 1) !== 0;
+  return (entry & plainBit) !== 0;
 }
 
 /** The entry of a page whose writes have to be told. */
 export function guarded(entry: number): number {
-  return entry & ~1;
+  return entry & ~plainBit;
 }
 
 /** The other way round. */
 export function unguarded(entry: number): number {
-  return entry | 1;
+  return entry | plainBit;
 }
 
 /** The byte's place in the WebAssembly memory. For plain entries, and with unguarded() for others. */

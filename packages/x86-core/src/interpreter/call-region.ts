@@ -3,9 +3,10 @@
  */
 import { Layout, State } from '../state.js';
 import { noResult, Op } from '../wasm/encoder.js';
-import { Label, Local, operationType } from './handler-builder.js';
+import { Label, Local } from './handler-builder.js';
 import { deepestCalls, exitsPerLook, Handler, regionRecordShift, Status } from './handlers.js';
 import type { Output } from './node.js';
+import { operationType } from './numbers.js';
 import { findRecord, pageMask, pushRecordEip, reload, spill } from './paths.js';
 import { Field } from './record.js';
 

@@ -17,9 +17,9 @@ import { conditionHolds } from '../semantics/flags-of.js';
 import { noResult, Op } from '../wasm/encoder.js';
 import { ExpressionBuilder } from './expression-builder.js';
 import type { Node, Output, Statement } from './node.js';
+import { operationType } from './numbers.js';
 import { Field, MemoryForm, recordSize } from './record.js';
-import { roomCount } from './rooms.js';
-import { absent, hostBias } from '../translation.js';
+import { absent, hostBias, plainBit } from '../translation.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import type { WasmType } from '../wasm/operators.js';
 
@@ -43,11 +43,6 @@ export interface CallShape {
   readonly flags: boolean;
   readonly repeats: boolean;
 }
-
-/** Numbers in the interpreter's module: hostOfWrite(), the first room but the usual one, and the type of operations, behind those of all functions. */
-export const hostOfWrite = 6;
-export const firstRoom = 7;
-export const operationType = firstRoom + roomCount - 1;
 
 /** How handlers differ that write beside code (beside-code.ts): they have hostOfWrite() to ask, and are in a module of their own. */
 export interface BesideCode {
@@ -323,7 +318,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
 
   /** Is an entry of the translation tables of no use for an access? */
   #isOdd(entry: Node, linear: Node, size: number | Node): Node {
-    if (size === 1) return this.eq(this.and(entry, this.imm(1)), this.imm(0));
+    if (size === 1) return this.eq(this.and(entry, this.imm(plainBit)), this.imm(0));
     const place = this.and(this.or(this.sub(entry, this.imm(1)), linear), this.imm(pageMask));
     return typeof size === 'number' ? this.node(Op.i32GtU, [place, this.imm(pageSize - size)])
       : this.node(Op.i32GtU, [this.add(place, size), this.imm(pageSize)]);

@@ -8,14 +8,15 @@ import { Layout, State } from '../state.js';
 import type { FunctionBody } from '../wasm/encoder.js';
 import { FunctionBuilder, type Value } from '../wasm/function-builder.js';
 import { chunkShift } from './decode-run.js';
-import { absent, hostBias } from '../translation.js';
+import { absent, hostBias, plainBit } from '../translation.js';
 
 const pageSize = 0x1000;
 const pageMask = 0xfff;
 
 /**
  * hostOfWrite(linear address, bytes, anything): where a write at the current privilege level has met an entry that is not
- * plain, the entry to use all the same (see translation.ts), or `absent`: then the write changes code, or is odd in another way, and has to take the slow path.
+ * plain, the entry to use all the same (see translation.ts), or `absent`: then the write changes code, or is odd in another
+ * way, and has to take the slow path.
  */
 export function writeHostOfWrite(): FunctionBody {
   const b = new FunctionBuilder(['i32', 'i32', 'i32'], ['i32']);
@@ -28,7 +29,7 @@ export function writeHostOfWrite(): FunctionBody {
   const slot = b.do('i32.add', table, b.do('i32.shl', b.do('i32.shr_u', linear, b.i32(12)), b.i32(2)));
   const entry = b.load('i32.load', slot);
   refuseIf(b.do('i32.eq', entry, b.i32(absent)));
-  const plain = b.do('i32.or', entry, b.i32(1));
+  const plain = b.do('i32.or', entry, b.i32(plainBit));
   const page = b.do('i32.shr_u', b.do('i32.add', b.do('i32.add', plain, linear), b.i32(hostBias - Layout.physical)), b.i32(12));
   const chunks = b.do('i32.shl', page, b.i32(4));
   const decoded = (place: Value): Value => {

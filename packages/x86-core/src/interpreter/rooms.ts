@@ -29,6 +29,8 @@ export const roomCount = 5;
 export type Rooms = number;
 export const everyRoom: Rooms = (1 << roomCount) - 1;
 export const only = (room: number): Rooms => 1 << room;
+/** The room of a handler that the usual one has not. */
+export const homeOf = (rooms: Rooms): number => 31 - Math.clz32(rooms);
 
 /** By where their operands are. All but the first two are about doublewords and bytes. */
 const throughSegments = /^(mov|push|sub|call_indirect)$/;

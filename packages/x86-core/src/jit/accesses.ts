@@ -4,7 +4,7 @@
  */
 import { firstPlace } from '../operations/operation.js';
 import { Layout, State } from '../state.js';
-import { absent, hostBias } from '../translation.js';
+import { absent, hostBias, plainBit } from '../translation.js';
 import type { FunctionBuilder, Offset, Value } from '../wasm/function-builder.js';
 import type { Window, Windows } from './windows.js';
 
@@ -88,8 +88,8 @@ export class Accesses {
     const last = end(window.high - 1);
     window.host.set(first.host);
     const apart = f.do('i32.sub', f.do('i32.sub', last.host, first.host), f.i32(window.high - 1 - window.low));
-    const plain = f.do('i32.and', f.do('i32.and', first.entry, last.entry), f.i32(1));
-    this.#missWindow(f.do('i32.or', f.do('i32.xor', plain, f.i32(1)), apart), leave);
+    const plain = f.do('i32.and', f.do('i32.and', first.entry, last.entry), f.i32(plainBit));
+    this.#missWindow(f.do('i32.or', f.do('i32.xor', plain, f.i32(plainBit)), apart), leave);
   }
 
   /** The same, less hostBias. */
@@ -148,7 +148,7 @@ export class Accesses {
   /** Is an entry of the translation tables of no use for an access? */
   #isOdd(entry: Value, linear: Value, size: number): Value {
     const f = this.#f;
-    if (size === 1) return f.do('i32.eqz', f.do('i32.and', entry, f.i32(1)));
+    if (size === 1) return f.do('i32.eqz', f.do('i32.and', entry, f.i32(plainBit)));
     return f.do('i32.gt_u', f.do('i32.and', f.do('i32.or', f.do('i32.sub', entry, f.i32(1)), linear), f.i32(pageMask)), f.i32(pageSize - size));
   }
 

@@ -7,7 +7,7 @@
  */
 import { type Instruction, Repeat } from '../instruction.js';
 import { Eflags, Register, State } from '../state.js';
-import { hostBias } from '../translation.js';
+import { hostBias, plainBit } from '../translation.js';
 import type { Value, Variable } from '../wasm/function-builder.js';
 import { type Call, firstPlace, type Operation, type OperationBuilder, Unit } from './operation.js';
 
@@ -81,7 +81,7 @@ class Repetition {
     const table = write ? State.tlbWrite : State.tlbRead;
     const slot = b.do('i32.add', b.state(table), b.do('i32.shl', b.do('i32.shr_u', pointer, b.i32(12)), b.i32(2)));
     const entry = b.load('i32.load', slot);
-    b.when(b.do('i32.eqz', b.do('i32.and', entry, b.i32(1))), () => {
+    b.when(b.do('i32.eqz', b.do('i32.and', entry, b.i32(plainBit))), () => {
       b.setState(State.repeatMiss, pointer);
       this.leave(write ? RepeatStatus.missWrite : RepeatStatus.missRead);
     });
