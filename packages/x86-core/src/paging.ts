@@ -70,9 +70,6 @@ const CR4 = State.cr4 >> 2;
 
 /** The page walker and the translation tables of one CPU. */
 export class Mmu {
-  /** Called after translations were dropped. */
-  onTlbFlush: () => void = () => undefined;
-
   readonly #i32: Int32Array;
   readonly #bus: Bus;
   /** Virtual pages with something in any table; global ones apart, because a CR3 load spares them. */
@@ -221,7 +218,6 @@ export class Mmu {
       this.#globalListed = 0;
       this.#largeRegions.fill(0);
     }
-    this.onTlbFlush();
   }
 
   /** Drop the translation of the page around a linear address, global or not (INVLPG). */
@@ -231,7 +227,6 @@ export class Mmu {
     else {
       for (let page = region << 10; page < (region + 1) << 10; page++) this.#clear(page);
     }
-    this.onTlbFlush();
   }
 
   /**

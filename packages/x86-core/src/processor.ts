@@ -228,10 +228,10 @@ export class Processor extends LinearMemory {
     this.jumped = true;
   }
 
-  /** End the run after this instruction. The caller fills `exit` beyond its reason. */
   /** The instruction at hand has ended the run by what it did. (A kick only waits for its end.) */
   get hasLeft(): boolean { return this.pendingExit >= 0 && this.pendingExit !== ExitReason.kick; }
 
+  /** End the run after this instruction. The caller fills `exit` beyond its reason. */
   requestExit(reason: number): void {
     this.exit.reason = reason;
     this.pendingExit = reason;
