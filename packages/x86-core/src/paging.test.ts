@@ -326,11 +326,18 @@ describe('pages with decoded code', () => {
     cpu.write32(linear + 4, 7);
     expect(cpu.read32(linear + 4)).toBe(7);
     expect(peek32(cpu, data + 4)).toBe(7);
+    // it is in no table, so that whoever changes the page tables without a flush gets the new page at once, without decoded code
+    expect(tableEntry(Layout.tlbReadSupervisor, linear)).toBe(absent);
+    poke32(cpu, table + 4 * ((linear >>> 12) & 1023), (data + 0x2000) | all);
+    cpu.write32(linear + 4, 9);
+    expect(peek32(cpu, data + 0x2004)).toBe(9);
+    poke32(cpu, table + 4 * ((linear >>> 12) & 1023), data | all);
+    cpu.mmu.flushPage(linear);
     cpu.codePages[data >>> 12] = 1;
     cpu.mmu.protectCodePage(data >>> 12);
     cpu.write32(linear + 8, 1);
     expect(writes).toEqual([data + 8]);
-    // whoever changes the page tables without a flush gets the new page at once, with decoded code and without
+    // and with
     poke32(cpu, table + 4 * ((linear >>> 12) & 1023), (data + 0x1000) | all);
     cpu.write32(linear + 8, 2);
     expect(peek32(cpu, data + 0x1008)).toBe(2);
