@@ -118,6 +118,8 @@ export const State = {
   unavailable: S + 0x344,
   /** 64-bit: instructions that regions have executed; statistics. */
   inRegions: S + 0x348,
+  /** 64-bit: how often the interpreter has called one; statistics. */
+  entered: S + 0x358,
   /** Not 0: results that differ between makers are AMD's (undefined-results.ts). For code that is the same for both; survives a reset. */
   likeAmd: S + 0x354,
   /** Place of a region that asks to be made anew (jit/call-profiles.ts); 0 for none. */

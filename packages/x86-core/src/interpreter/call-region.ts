@@ -111,14 +111,21 @@ function declined(out: Output): void {
 
 /** What the region took from the budget, it has executed. */
 function countRegion(out: Output): void {
-  out.constant(0);
-  out.constant(0);
-  out.memory(Op.i64Load, State.inRegions);
-  out.get(Local.budget);
-  out.constant(0);
-  out.memory(Op.i32Load, State.budget);
-  out.op(Op.i32Sub, Op.i64ExtendI32U, Op.i64Add);
-  out.memory(Op.i64Store, State.inRegions);
+  const add = (counter: number, count: () => void): void => {
+    out.constant(0);
+    out.constant(0);
+    out.memory(Op.i64Load, counter);
+    count();
+    out.op(Op.i64ExtendI32U, Op.i64Add);
+    out.memory(Op.i64Store, counter);
+  };
+  add(State.inRegions, () => {
+    out.get(Local.budget);
+    out.constant(0);
+    out.memory(Op.i32Load, State.budget);
+    out.op(Op.i32Sub);
+  });
+  add(State.entered, () => out.constant(1));
 }
 
 /** Regions were left for a record that has none. Now and then that is worth a look. */

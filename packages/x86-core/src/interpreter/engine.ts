@@ -4,6 +4,7 @@
  * The generated function runs from record to record until it meets an address without one, the end of the budget, or an
  * instruction after which nothing may be taken for granted. This file is the other half of that conversation.
  */
+import { addToCounter, readCounter } from '../counter.js';
 import { definitionOf } from '../definition.js';
 import type { Engine } from '../engine.js';
 import { Stepper } from '../engine.js';
@@ -207,8 +208,7 @@ export class InterpreterEngine implements Engine {
 
   /** Who has executed how many instructions. */
   get instructions(): InstructionCounts {
-    const { u32 } = this.#cpu;
-    const regions = u32[IN_REGIONS]! + u32[IN_REGIONS + 1]! * 2 ** 32;
+    const regions = readCounter(this.#cpu, State.inRegions);
     return { regions, interpreter: this.#executed - regions - this.#stepped, reference: this.#stepped };
   }
 
@@ -263,7 +263,7 @@ export class InterpreterEngine implements Engine {
       this.#lastRun = i32[EIP]!;
       const region = jit.regionOf(record);
       const executed = region === undefined ? 0 : lockstep.check(region, deepestCalls);
-      this.#countInRegions(executed);
+      this.#countRegion(executed);
       if (executed === 0) this.#runPiece(record);
       else if (++this.#exits % exitsPerLook === 0) jit.leftFor(i32[EIP]! >>> 0);
       slices.left -= left - i32[BUDGET]!;
@@ -275,11 +275,10 @@ export class InterpreterEngine implements Engine {
   }
 
   /** As the generated code does. */
-  #countInRegions(count: number): void {
-    const { u32 } = this.#cpu;
-    const low = u32[IN_REGIONS]! + count;
-    u32[IN_REGIONS] = low;
-    if (low > 0xffff_ffff) u32[IN_REGIONS + 1]!++;
+  #countRegion(instructions: number): void {
+    if (instructions === 0) return;
+    addToCounter(this.#cpu, State.inRegions, instructions);
+    addToCounter(this.#cpu, State.entered, 1);
   }
 
   /** Execute records up to the next that may go elsewhere, none of them by a region. */

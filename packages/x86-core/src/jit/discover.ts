@@ -21,6 +21,8 @@ const maxRoutine = 60;
 /** How deep calls within a region nest, and how often a routine may be among those that it is called by. */
 const deepest = 8;
 const mostRecursions = 1;
+/** How far a region's code may be from its entry's page, in bytes: exits have room for that (region-builder.ts). */
+const farthest = 4_000_000;
 /** Entries of a jump table that are looked at. */
 const maxTable = 64;
 
@@ -121,9 +123,10 @@ function walk(context: CodeContext, entry: number, limit: number): Walk {
   const calls: CallSite[] = [];
   const tables = new Map<number, readonly number[]>();
   const queue = [entry];
-  let complete = context.pageAt(entry >> pageShift) !== undefined;
+  const mayHave = (offset: number): boolean => Math.abs(offset) <= farthest && context.pageAt(offset >> pageShift) !== undefined;
+  let complete = mayHave(entry);
   const visit = (offset: number): void => {
-    if (context.pageAt(offset >> pageShift) === undefined) return;
+    if (!mayHave(offset)) return;
     leaders.add(offset);
     queue.push(offset);
   };

@@ -57,6 +57,26 @@ describe('regions', () => {
       deep: dec %ecx\njz up\nadd %ecx, %ebx\n${'xor %eax, %ebx\nrol $1, %ebx\n'.repeat(40)}call deep\ninc %edx\nup: ret`);
   });
 
+  it.each([0x1_2000, 0x7_5000, 0x6f_0000])('find each other %i bytes away', (distance) => {
+    const tail = `${'add $3, %eax\nrol $3, %eax\n'.repeat(40)}ret\n`;
+    const near = `again: inc %ecx\ncall . + ${distance}\ncall . + ${distance + 0x100}\nadd %eax, %edx\njmp again\n`;
+    const machine = flatMachine(near, 0x8_0000, { physicalBytes: 8 << 20, engine: 'jit', jit: { hotAfter: 1 } });
+    const { cpu, physical } = machine;
+    const [first, second] = [codeAt + 1 + distance, codeAt + 6 + distance + 0x100];
+    // one is taken in if it is near enough, the other is too long for that
+    physical.write(first, assemble('mov (%esp), %ebx\nret'));
+    physical.write(second, assemble(tail));
+    for (let i = 0; i < 20; i++) cpu.run(budget);
+    const before = cpu.statistics;
+    for (let i = 0; i < 20; i++) cpu.run(budget);
+    const { instructions, regions } = cpu.statistics;
+    expect(cpu.regs[Register.ebx]).toBe(codeAt + 6);
+    expect(instructions.regions - before.instructions.regions).toBeGreaterThan(19 * budget);
+    // at the beginnings of slices, and where one was made anew
+    expect(regions.entered - before.regions.entered).toBeGreaterThan(0);
+    expect(regions.entered - before.regions.entered).toBeLessThan(20 * budget / 2000);
+  });
+
   it('guess where indirect calls and jumps go, when these are few, and find others', () => {
     for (const targets of [2, 5, 40]) {
       const marker = (i: number): number => 0x0101_0100 + i;

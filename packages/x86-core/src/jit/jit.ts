@@ -5,6 +5,7 @@
  * left often. An address met a few times so becomes the entry of a region (discover.ts), which is compiled (compile.ts)
  * and found by whoever comes by (regions.ts) until its code changes, or others are used more (eviction.ts).
  */
+import { readCounter } from '../counter.js';
 import { Decoder } from '../decode.js';
 import type { Instruction } from '../instruction.js';
 import type { CodeCache, CodePage } from '../interpreter/code-cache.js';
@@ -30,8 +31,6 @@ const pageMask = 0xfff;
 const pageShift = 12;
 const pageNumberMask = 0xf_ffff;
 const userLevel = 3;
-/** How far apart, in pages, a region's code may lie. */
-const farthestPage = 100;
 /** Regions after which a further one must be twice as hot. */
 const patience = 2048;
 /** The first regions take longest, because the host has not compiled us yet: up to so many must be hotter, the first by so much more. */
@@ -61,6 +60,8 @@ export interface JitStatistics {
   /** Regions there are now, and words by which they find each other now. */
   live: number;
   links: number;
+  /** How often the interpreter has gone on in a region. Else they go on in each other, which is quicker. */
+  entered: number;
   /** Regions compiled, and those among them that took the place of one that had learned something. */
   compiled: number;
   improved: number;
@@ -80,7 +81,7 @@ export interface JitStatistics {
 
 /** Where there is no JIT. */
 export const noRegions: JitStatistics = {
-  live: 0, links: 0, compiled: 0, improved: 0, dropped: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0,
+  live: 0, links: 0, entered: 0, compiled: 0, improved: 0, dropped: 0, evictions: 0, modules: 0, bytes: 0, milliseconds: 0, longestMilliseconds: 0,
   compared: { regions: 0, instructions: 0 },
 };
 
@@ -143,7 +144,8 @@ export class Jit {
 
   get statistics(): JitStatistics {
     const { size: live, links, dropped } = this.#regions;
-    return { live, links: links.size, ...this.#stats, dropped, compared: { ...(this.lockstep?.stats ?? noRegions.compared) } };
+    const entered = readCounter(this.#cpu, State.entered);
+    return { live, links: links.size, entered, ...this.#stats, dropped, compared: { ...(this.lockstep?.stats ?? noRegions.compared) } };
   }
 
   /** The regions there are now, by address; none unless option `keepCode` is set. */
@@ -329,7 +331,7 @@ export class Jit {
 
   #originAt({ page, record }: Place, linear: number): Origin {
     const { i32 } = this.#cpu;
-    return { page, record, linear, pages: this.#pagesAround(page, linear >>> pageShift), user: this.#user, readTable: i32[State.tlbRead >> 2]!, codeTables: i32[State.codeTable >> 2]!, now: assumeNow(i32) };
+    return { page, record, linear, pages: this.#pagesFrom(page, linear >>> pageShift), user: this.#user, readTable: i32[State.tlbRead >> 2]!, codeTables: i32[State.codeTable >> 2]!, now: assumeNow(i32) };
   }
 
   /** There is no instruction at the record, or a region begins there. */
@@ -440,13 +442,12 @@ export class Jit {
   }
 
   /**
-   * The pages near an entry's, by their number from it. Once looked up they stay what they were: the guest may go on in
+   * Pages by their number from an entry's. Once looked up they stay what they were: the guest may go on in
    * another address space while the region is made.
    */
-  #pagesAround(page: CodePage, virtualPage: number): (index: number) => CodePage | undefined {
+  #pagesFrom(page: CodePage, virtualPage: number): (index: number) => CodePage | undefined {
     const known = new Map<number, CodePage | undefined>([[0, page]]);
     return (index) => {
-      if (Math.abs(index) > farthestPage) return undefined;
       if (!known.has(index)) known.set(index, this.#code.pageOf((virtualPage + index) & pageNumberMask));
       const found = known.get(index);
       return found?.mode === page.mode ? found : undefined;
@@ -467,7 +468,7 @@ type Place = NonNullable<ReturnType<CodeCache['find']>>;
 /** Where a region is to begin, and what the processor was like when that was found hot. */
 interface Origin extends Place {
   readonly linear: number;
-  /** Pages near this one, by their number from it, as far as there is decoded code of them. */
+  /** Pages by their number from this one, as far as there is decoded code of them. */
   readonly pages: (index: number) => CodePage | undefined;
   readonly user: boolean;
   readonly readTable: number;

@@ -44,7 +44,7 @@ const pageMask = 0xfff;
 /** Words of the state page that engines leave as they like: flags are compared as EFLAGS, EIP on its own. */
 const notCompared = new Set([
   State.flagZero, State.flagSign, State.flagAddend, State.flagSum, State.eip, State.retired, State.retired + 4, State.budget, State.attention,
-  State.inRegions, State.inRegions + 4, State.wanted, State.repeatMiss,
+  State.inRegions, State.inRegions + 4, State.entered, State.entered + 4, State.wanted, State.repeatMiss,
 ].map((address) => address >> 2));
 const compared = Array.from({ length: fewWords + restWords }, (_, i) => firstWord + i).filter((word) => !notCompared.has(word));
 

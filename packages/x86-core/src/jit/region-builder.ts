@@ -32,8 +32,8 @@ const statusIndex = localOf.get(State.fpuStatus)!;
 const c1Shift = 31 - Math.clz32(Status.c1);
 const segmentRegisters = 6;
 
-/** Where a known exit goes, as one number: the place as an offset from the region's page, and instructions charged but not executed. */
-const restShift = 20;
+/** Where a known exit goes, as one number: the place as an offset from the region's page, and instructions (fewer than 512) charged but not executed. */
+const restShift = 23;
 function packExit(offset: number, rest: number): number {
   return (rest << restShift) | (offset & ((1 << restShift) - 1));
 }
