@@ -252,6 +252,7 @@ export class InterpreterEngine implements Engine {
     const { i32, u32 } = cpu;
     const slices = this.#slices;
     let left = i32[BUDGET]!;
+    if (slices.left <= 0) slices.begin(jit.busy, u32[IN_REGIONS]!);
     while (i32[BUDGET]! > 0 && cpu.pendingExit < 0) {
       i32[ATTENTION] = 0;
       if (this.#isSpecial()) {

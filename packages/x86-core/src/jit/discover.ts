@@ -4,7 +4,8 @@
  * From its entry a region follows fall-through, branches and jumps, breadth first, up to a limit; jumps through a table, to
  * what the table holds now, other indirect ones to where they are known to have gone. Small routines that it calls become part of it, anew for each call:
  * their calls and returns are jumps then, the latter after a look at the return address. Other calls call the callee's region, if there is one. What cannot be in a
- * region (rare instructions, strange addressing) ends a path: there the region is left.
+ * region (rare instructions, strange addressing) ends a path: there the region is left. So does what nobody has met: most of
+ * a program is for what hardly ever happens, and a host takes 10 ms to compile a region well.
  */
 import { type Decoder, newInstruction } from '../decode.js';
 import { copyInstruction, type Instruction, Repeat } from '../instruction.js';
@@ -30,6 +31,8 @@ const maxTable = 64;
 export interface CodeContext {
   /** Machine memory. */
   readonly bytes: Uint8Array;
+  /** Is there decoded code at an offset? The interpreter has been there then, or just before it. */
+  readonly isMet: (offset: number) => boolean;
   /** Where a page begins in it, by its number from the entry's; undefined when it has no decoded code. */
   readonly pageAt: (index: number) => number | undefined;
   /** A 32-bit word at a linear address, as an offset from the entry's page; undefined when it cannot be read. */
@@ -123,7 +126,7 @@ function walk(context: CodeContext, entry: number, limit: number): Walk {
   const calls: CallSite[] = [];
   const tables = new Map<number, readonly number[]>();
   const queue = [entry];
-  const mayHave = (offset: number): boolean => Math.abs(offset) <= farthest && context.pageAt(offset >> pageShift) !== undefined;
+  const mayHave = (offset: number): boolean => Math.abs(offset) <= farthest && context.isMet(offset);
   let complete = mayHave(entry);
   const visit = (offset: number): void => {
     if (!mayHave(offset)) return;

@@ -209,6 +209,29 @@ describe('regions', () => {
     for (const { linear, bytes } of blocks) expect([...bytes]).toEqual([...physical.bytes.subarray(linear, linear + bytes.length)]);
   });
 
+  it('leave out what has never happened, until it does', () => {
+    const source = `again: inc %eax\ncmp 0x20000, %eax\njae seldom\nadd %eax, %ebx\nmov $3, %ecx\nmore: dec %ecx\njnz more\njmp again
+      seldom: xor %eax, %eax\ninc %edx\njmp again`;
+    const machine = machineWith(source, 'jit', { keepCode: true });
+    const { cpu, physical } = machine;
+    const seldom = codeAt + Buffer.from(assemble(source)).lastIndexOf(Uint8Array.of(0x31, 0xc0));
+    const isIn = (): boolean => cpu.regions().some(({ blocks }) => blocks.some(({ linear, bytes }) => seldom >= linear && seldom < linear + bytes.length));
+    physical.write32(0x2_0000, 0xffff_ffff);
+    for (let i = 0; i < 10; i++) cpu.run(budget);
+    expect(cpu.statistics.regions.live).toBeGreaterThan(0);
+    expect(isIn()).toBe(false);
+    physical.write32(0x2_0000, 2);
+    cpu.regs[Register.eax] = 0;
+    for (let i = 0; i < 40; i++) cpu.run(budget);
+    expect(isIn()).toBe(true);
+    expect(cpu.regs[Register.edx]).toBeGreaterThan(0);
+    const before = cpu.statistics;
+    for (let i = 0; i < 10; i++) cpu.run(budget);
+    const { instructions, regions } = cpu.statistics;
+    expect(instructions.regions - before.instructions.regions).toBeGreaterThan(9 * budget);
+    expect(regions.entered - before.regions.entered).toBeLessThan(budget / 20);
+  });
+
   it('go when their code changes', () => {
     const machine = machineWith('again: add $1, %eax\njmp again');
     const { cpu, physical } = machine;

@@ -35,7 +35,7 @@ const userLevel = 3;
 const patience = 2048;
 /** The first regions take longest, because the host has not compiled us yet: up to so many must be hotter, the first by so much more. */
 const beginnings = 16;
-const beginnerPatience = 2;
+const beginnerPatience = 4;
 /** Code of a page must be twice as hot after so many changes of it (a power of two), and again; up to so many times. */
 const changesShift = 3;
 const mostDoublings = 6;
@@ -344,6 +344,10 @@ export class Jit {
       pageAt: (index) => {
         const found = pages(index);
         return found && Layout.physical + found.physicalPage * pageSize;
+      },
+      isMet: (offset) => {
+        const found = pages(offset >> pageShift);
+        return found !== undefined && recordIn(found, offset, cpu.i32) !== 0;
       },
       peekOffset: (address) => {
         const target = this.#readUnsigned(address);
