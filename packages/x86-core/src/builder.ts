@@ -105,7 +105,7 @@ export interface Builder<V> {
 
 /**
  * What shortcuts for generated code need beside that: the state page and memory by address. Addresses of bytes come
- * from stackBytes() and systemBytes(), which see to it that they are there, and go into load() and store().
+ * from flatBytes() and systemBytes(), which see to it that they are there, and go into load() and store().
  */
 export interface PrivilegedBuilder<V> extends Builder<V> {
   /** If the condition is not 0, the instruction is none for the shortcut. Nothing may have been committed yet. */
@@ -113,8 +113,8 @@ export interface PrivilegedBuilder<V> extends Builder<V> {
   /** A 32-bit word of the state page, by its address. */
   state(address: number): V;
   setState(address: number, value: V): void;
-  /** Bytes of flat stack at a linear address, at the current privilege level. */
-  stackBytes(linear: V, size: number, write: boolean): V;
+  /** Bytes of a flat segment at a linear address, at the current privilege level. */
+  flatBytes(linear: V, size: number, write: boolean): V;
   /** Bytes at a linear address, with supervisor rights. */
   systemBytes(linear: V, size: number, write?: boolean): V;
   load(bytes: V, offset: number, size: number): V;

@@ -569,7 +569,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
 
   setState(address: number, value: Node): void { this.#storeTo(this.imm(address), 4, value); }
 
-  stackBytes(linear: Node, size: number, write: boolean): Node { return this.add(this.#translate(linear, size, write), this.imm(hostBias)); }
+  flatBytes(linear: Node, size: number, write: boolean): Node { return this.add(this.#translate(linear, size, write), this.imm(hostBias)); }
 
   systemBytes(linear: Node, size: number, write = false): Node {
     const table = this.imm(write ? Layout.tlbWriteSupervisor : Layout.tlbReadSupervisor);

@@ -202,6 +202,8 @@ function decodeAt(context: CodeContext, at: number): Instruction | undefined {
   return decodes(context, at) ? copyInstruction(scratch) : undefined;
 }
 
+/** Regions may have the x87's registers elsewhere. */
+const movesRegisters = /^(fxsave|fxrstor)$/;
 const usesStack = /^(push|pop|call|call_indirect|ret|ret_pop|leave)$/;
 
 function canCompile(insn: Instruction, { mode, hasOperation }: CodeContext): boolean {
@@ -214,6 +216,7 @@ function canCompile(insn: Instruction, { mode, hasOperation }: CodeContext): boo
     return insn.repeat === Repeat.none || hasOperation(insn);
   }
   if (definition.findCall) return hasOperation(insn);
+  if (movesRegisters.test(definition.name)) return false;
   // MOV from a segment register writes two bytes of memory
   if (definition.shortcut) return insn.operandSize === 4 && !(insn.memory && definition.uses[0] === 'w') && (mode & Mode.flatSs) !== 0;
   if (!definition.execute || !definition.hot || (definition.bitString && insn.size !== 4)) return false;

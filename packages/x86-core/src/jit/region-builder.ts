@@ -573,7 +573,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     if (Number.isInteger(segment) && segment >= 0 && segment < segmentRegisters) this.#pointers.segmentLoaded(segment, value);
   }
 
-  stackBytes(linear: Value, size: number, write: boolean): Value { return this.#accesses.addressOf(this.#accesses.translate(linear, size, write)); }
+  flatBytes(linear: Value, size: number, write: boolean): Value { return this.#accesses.addressOf(this.#accesses.translate(linear, size, write)); }
 
   systemBytes(linear: Value, size: number, write = false): Value { return this.#accesses.translateForSystem(linear, size, write); }
 

@@ -140,7 +140,7 @@ export function quickReturn<V>(b: PrivilegedBuilder<V>): void {
   const top = b.gpr(esp, 4);
   const cpl = b.state(State.cpl);
   b.unusual(b.and(old, b.imm(Eflags.nt | Eflags.ac)));
-  const frame = b.stackBytes(top, frameBytes, false);
+  const frame = b.flatBytes(top, frameBytes, false);
   const flags = b.load(frame, 8, 4);
   b.unusual(b.and(flags, b.imm(unusualFlags)));
   const selector = b.load(frame, 4, 2);
@@ -218,7 +218,7 @@ export function quickPushSegment(segment: number): <V>(b: PrivilegedBuilder<V>) 
     const selector = b.state(field(segment, SegmentField.selector));
     if (b.undefinedResults === 'amd') return b.push(selector, 4);
     const top = b.sub(b.gpr(esp, 4), b.imm(4));
-    b.store(b.stackBytes(top, 4, true), 0, 2, selector);
+    b.store(b.flatBytes(top, 4, true), 0, 2, selector);
     b.setGpr(esp, 4, top);
   };
 }
@@ -227,7 +227,7 @@ export function quickPushSegment(segment: number): <V>(b: PrivilegedBuilder<V>) 
 export function quickPopSegment(segment: number): <V>(b: PrivilegedBuilder<V>) => void {
   return (b) => {
     const top = b.gpr(esp, 4);
-    quickLoad(b, segment, b.load(b.stackBytes(top, 4, false), 0, 2));
+    quickLoad(b, segment, b.load(b.flatBytes(top, 4, false), 0, 2));
     b.setGpr(esp, 4, b.add(top, b.imm(4)));
   };
 }
@@ -242,7 +242,7 @@ export function quickPopFlags<V>(b: PrivilegedBuilder<V>): void {
   const old = b.eflags();
   b.unusual(b.and(old, b.imm(Eflags.nt | Eflags.ac)));
   const top = b.gpr(esp, 4);
-  const flags = b.load(b.stackBytes(top, 4, false), 0, 4);
+  const flags = b.load(b.flatBytes(top, 4, false), 0, 4);
   b.unusual(b.and(flags, b.imm(Eflags.tf | Eflags.ac | Eflags.nt)));
   const cpl = b.state(State.cpl);
   const iopl = b.and(b.shr(old, b.imm(Eflags.ioplShift)), b.imm(3));
@@ -269,7 +269,7 @@ export function quickVerifyWrite<V>(b: PrivilegedBuilder<V>): void {
 /** PUSHA, 32-bit. */
 export function quickPushAll<V>(b: PrivilegedBuilder<V>): void {
   const top = b.sub(b.gpr(esp, 4), b.imm(32));
-  const frame = b.stackBytes(top, 32, true);
+  const frame = b.flatBytes(top, 32, true);
   for (let register: number = eax; register <= edi; register++) b.store(frame, (7 - register) * 4, 4, b.gpr(register, 4));
   b.setGpr(esp, 4, top);
 }
@@ -277,7 +277,7 @@ export function quickPushAll<V>(b: PrivilegedBuilder<V>): void {
 /** POPA, 32-bit. */
 export function quickPopAll<V>(b: PrivilegedBuilder<V>): void {
   const top = b.gpr(esp, 4);
-  const frame = b.stackBytes(top, 32, false);
+  const frame = b.flatBytes(top, 32, false);
   for (let register: number = eax; register <= edi; register++) {
     if (register !== esp) b.setGpr(register, 4, b.load(frame, (7 - register) * 4, 4));
   }

@@ -6,6 +6,7 @@ import { Feature } from '../cpuid.js';
 import { define, type RareExecute } from '../definition.js';
 import { SegmentRegister } from '../state.js';
 import { systemInstructions } from '../system/index.js';
+import { quickFxRestore, quickFxSave } from './fpu-image.js';
 import {
   quickInterrupt, quickMoveFromSegment, quickMoveToSegment, quickPopFlags, quickPopSegment, quickPushFlags, quickPushSegment, quickReturn,
   quickVerifyWrite,
@@ -51,8 +52,8 @@ for (const [name, segment] of Object.entries(SegmentRegister)) {
 
 define('x87', { rare: executeX87, findCall: findX87Call });
 define('fwait', { rare: fwait, findCall: findWaitCall });
-define('fxsave', { rare: fxsave, feature: Feature.fxsr });
-define('fxrstor', { rare: fxrstor, feature: Feature.fxsr });
+define('fxsave', { rare: fxsave, feature: Feature.fxsr, shortcut: quickFxSave, uses: 'w' });
+define('fxrstor', { rare: fxrstor, feature: Feature.fxsr, shortcut: quickFxRestore, uses: 'r' });
 define('vector', { rare: executeVector, findCall: findVectorCall });
 define('emms', { rare: emms, feature: Feature.mmx, findCall: () => ({ operation: emmsOperation, register: 0, operand: 0 }) });
 define('mxcsr', { rare: mxcsr, feature: Feature.sse });

@@ -10,6 +10,7 @@ import type { Processor } from '../processor.js';
 import { Cr0, Cr4, Eflags, SegmentField, SegmentRegister, State } from '../state.js';
 import { Control, Exception, readStatus, updateSummary, writeStatus } from './environment.js';
 import { Float80 } from './float80.js';
+import { Fx, fxAlignment, mxcsrBits, opcodeMask, xmmWords } from './fx-image.js';
 import { fullTagWord, initialize, readPhysical, setFullTagWord, topOf, writePhysical } from './stack.js';
 
 const CONTROL = State.fpuControl >> 2;
@@ -22,7 +23,6 @@ const FDS = State.fpuDs >> 2;
 
 const lowWord = 0xffff;
 const unusedHigh = 0xffff_0000;
-const opcodeMask = 0x7ff;
 const environmentFields = 7;
 const registerBytes = 10;
 const registerCount = 8;
@@ -165,17 +165,8 @@ export function read80(cpu: Processor, linear: number, out: Float80): void {
   out.set(top >>> 15, top & 0x7fff, high, low);
 }
 
-/** Layout of the 512-byte FXSAVE image (SDM volume 1, table 10-2). */
-const Fx = {
-  bytes: 512, control: 0, status: 2, tags: 4, opcode: 6, eip: 8, cs: 12, data: 16, ds: 20,
-  mxcsr: 24, mxcsrMask: 28, st: 32, xmm: 160,
-} as const;
-const fxAlignment = 15;
 /** Where alignment is checked, processors have #AC for multiples of less than this; the manual leaves it to them. */
 const checkedFxAlignment = 4;
-/** MXCSR bits that exist, denormals-are-zero among them. */
-const mxcsrBits = 0xffff;
-const xmmWords = 32;
 
 function fxOperand(cpu: Processor, insn: Instruction, write: boolean): number {
   if (cpu.i32[State.cr0 >> 2]! & (Cr0.em | Cr0.ts)) raise(Vector.noDevice);
