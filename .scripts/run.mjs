@@ -43,5 +43,5 @@ if (task === 'test') {
   pnpm(['--filter', '@lguest/x86-core', 'run', 'bench', ...rest], { terminal: true });
 } else {
   pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only']);
-  run(process.execPath, [join(root, 'packages/lg-launcher/dist/cli.js'), 'run', ...rest], { terminal: true });
+  run(process.execPath, [join(root, 'packages/lg-launcher/dist/cli.cjs'), 'run', ...rest], { terminal: true });
 }

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const ROUNDS = 21;
-const command = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+const command = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 const preload = fileURLToPath(new URL('first-run.js', import.meta.url));
 
 /** Milliseconds until something is seen on an output, which says when it happened or has happened now. */

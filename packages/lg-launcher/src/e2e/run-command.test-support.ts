@@ -31,12 +31,13 @@ const shared: Options = { platform: 'node', target: 'node20', silent: true, conf
 const conditions = ['@lguest/source'];
 
 /** Make one JavaScript file of a TypeScript file and all it imports, from source. */
-export async function bundle(entry: string, folder = temporaryFolder(), needsRequire = true): Promise<string> {
+export async function bundle(entry: string): Promise<string> {
+  const folder = temporaryFolder();
   await build({
     ...shared, entry: { main: entry }, outDir: folder, format: ['esm'], splitting: true, outExtension: () => ({ js: '.mjs' }),
     esbuildOptions: (options) => {
       options.conditions = conditions;
-      if (needsRequire) options.banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
+      options.banner = { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' };
     },
   });
   return join(folder, 'main.mjs');
@@ -46,10 +47,10 @@ export async function bundle(entry: string, folder = temporaryFolder(), needsReq
 async function bundleCommand(): Promise<string> {
   const folder = temporaryFolder();
   await build({
-    ...shared, entry: { program }, outDir: folder, format: ['cjs'], outExtension: () => ({ js: '.cjs' }),
+    ...shared, entry: { cli: source, program }, outDir: folder, format: ['cjs'], splitting: false, outExtension: () => ({ js: '.cjs' }),
     esbuildOptions: (options) => { options.conditions = conditions; },
   });
-  return bundle(source, folder, false);
+  return join(folder, 'cli.cjs');
 }
 
 /** Path of the command, made when it is first asked for. */
