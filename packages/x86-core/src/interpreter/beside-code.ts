@@ -25,7 +25,7 @@ function writes({ definition, kinds }: Shape): boolean {
   return definition.string || (use !== undefined && use !== 'r');
 }
 
-const { i32, i64 } = ValueType;
+const { i32 } = ValueType;
 /** The module's functions are the one wanted and hostOfWrite(); the type of operations follows theirs. */
 const numbers = { hostOfWrite: 1, operationType: 2 };
 const done = 0;
@@ -45,7 +45,7 @@ export function generateBesideCode(generated: GeneratedInterpreter, undefinedRes
   for (const shape of selectShapes().filter(writes)) add(generated.handlers.get(keyOf(shape))!, shape, (builder) => builder.build());
   for (const shape of callShapes.filter(({ write }) => write)) add(generated.calls.get(callKey(shape))!, noShape, (builder) => builder.buildCall(shape));
 
-  const out = new Output(Local.firstTemporary, Local.firstWide);
+  const out = new Output(Local.firstTemporary);
   reload(out);
   for (let label: number = Label.top; label <= Label.handlers; label++) out.op(Op.block, noResult);
   for (let i = 0; i < bodies.length; i++) out.op(Op.block, noResult);
@@ -70,9 +70,8 @@ export function generateBesideCode(generated: GeneratedInterpreter, undefinedRes
 
   const parameters = [i32, i32, i32];
   const locals = [
-    ...new Array<number>(Local.firstWide - parameters.length).fill(i32),
-    ...new Array<number>(Local.wideCount).fill(i64),
-    ...new Array<number>(out.most32).fill(i32),
+    ...new Array<number>(Local.firstTemporary - parameters.length).fill(i32),
+    ...out.pool,
   ];
   return encodeModule({
     memoryPages: 1, imports: [],

@@ -56,8 +56,7 @@ export const Local = {
   /** Address of an access that missed; EIP to look up. */
   address: 10, eip: 11,
   exitCounter: 12,
-  firstWide: 13, wideCount: 64,
-  firstTemporary: 77,
+  firstTemporary: 13,
 } as const;
 
 /** Nesting levels of the interpreter's labels. */
@@ -306,11 +305,12 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     const table = this.read((out) => out.get(write ? Local.writeTable : Local.readTable));
     const entry = this.#loadFrom(this.add(this.shl(this.shr(linear, this.imm(12)), this.imm(2)), table), 4);
     const odd = this.#isOdd(entry, linear, size);
-    this.action([linear, odd], (out) => {
+    const asks = write ? this.#besideCode : undefined;
+    this.action([linear, odd, ...(asks && typeof size !== 'number' ? [size] : [])], (out) => {
       out.push(linear);
       out.set(Local.address);
       out.push(odd);
-      if (write && this.#besideCode) this.#askForHost(out, entry, size, this.#besideCode);
+      if (asks) this.#askForHost(out, entry, size, asks);
       else out.branch(Op.brIf, write ? Label.missWrite : Label.missRead);
     });
     return this.add(entry, linear);

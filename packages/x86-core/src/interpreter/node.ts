@@ -5,7 +5,7 @@
  * puts it into the current list of statements, so that its place in time is known; emitting the list writes a node
  * used once where it is used, and gives one used more often a local of its own. Dead nodes cost nothing.
  */
-import { ByteWriter, Op } from '../wasm/encoder.js';
+import { ByteWriter, Op, ValueType } from '../wasm/encoder.js';
 
 /** A value of the program being generated. */
 export interface Node {
@@ -18,6 +18,7 @@ export interface Node {
   readonly read: ((out: Output) => void) | undefined;
   /** i32 or i64. */
   readonly wide: boolean;
+  /** How often it is still to be written. */
   uses: number;
   local: number;
 }
@@ -33,35 +34,28 @@ export class Output {
   readonly code = new ByteWriter();
   /** Current block nesting; branch targets are counted from it. */
   level = 0;
-  readonly #first32: number;
-  #used32 = 0;
-  #most32 = 0;
-  readonly #pool64: number;
-  #used64 = 0;
+  readonly #firstLocal: number;
+  readonly #types: number[] = [];
+  /** Locals that nobody uses now; the last one is the next to be used. */
+  #free: number[] = [];
 
-  /**
-   * @param first32 index of the first pooled i32 local; the caller declares most32 of them
-   * @param pool64 index of the first of the i64 locals (a fixed few, declared before the i32 ones)
-   */
-  constructor(first32: number, pool64: number) {
-    this.#first32 = first32;
-    this.#pool64 = pool64;
+  /** @param firstLocal number of the first local of the pool */
+  constructor(firstLocal: number) {
+    this.#firstLocal = firstLocal;
   }
 
-  /** The most i32 locals any handler needed. */
-  get most32(): number { return this.#most32; }
+  /** The pool's locals: a ValueType each. The fewer there are the sooner a host has compiled the function. */
+  get pool(): readonly number[] { return this.#types; }
 
-  /** Forget the locals handed out: the next handler starts afresh. */
+  /** The next handler uses the locals anew. */
   resetLocals(): void {
-    this.#used32 = 0;
-    this.#used64 = 0;
+    this.#free = this.#types.map((_, i) => this.#firstLocal + i).reverse();
   }
 
   newLocal(wide: boolean): number {
-    if (wide) return this.#pool64 + this.#used64++;
-    const local = this.#first32 + this.#used32++;
-    this.#most32 = Math.max(this.#most32, this.#used32);
-    return local;
+    const type = wide ? ValueType.i64 : ValueType.i32;
+    const found = this.#free.findLastIndex((local) => this.#types[local - this.#firstLocal] === type);
+    return found < 0 ? this.#firstLocal + this.#types.push(type) - 1 : this.#free.splice(found, 1)[0]!;
   }
 
   op(...bytes: number[]): void {
@@ -115,10 +109,11 @@ export class Output {
     this.code.unsigned(this.level - label);
   }
 
-  /** Leave the node's value on the stack. */
+  /** Leave the node's value on the stack: as often as it counts uses, the last of which frees its local. */
   push(node: Node): void {
-    if (node.local >= 0) this.get(node.local);
-    else this.#compute(node);
+    if (node.local < 0) return this.#compute(node);
+    this.get(node.local);
+    if (--node.uses === 0) this.#free.push(node.local);
   }
 
   #compute(node: Node): void {

@@ -14,7 +14,7 @@ import { findRecord, pageMask, pushRecordEip, reload, spill } from './paths.js';
 import { Field, recordSize } from './record.js';
 import { homeOf, only, Room, roomCount, type Rooms } from './rooms.js';
 
-const { i32, i64 } = ValueType;
+const { i32 } = ValueType;
 /** The most bytes that an instruction writes in one place. */
 const mostWritten = 16;
 
@@ -36,7 +36,7 @@ export function writeRoom(name: string, room: number, written: readonly Written[
   const places = new Map(own.map((handler, place) => [handler, place]));
   const doorTo = ({ rooms }: Written): number => own.length + (room === Room.usual ? homeOf(rooms) - 1 : 0);
 
-  const out = new Output(Local.firstTemporary, Local.firstWide);
+  const out = new Output(Local.firstTemporary);
   reload(out);
   out.op(Op.loop, noResult);
   const labels = Label.handlers - Label.top;
@@ -58,9 +58,8 @@ export function writeRoom(name: string, room: number, written: readonly Written[
   out.constant(0);
 
   const locals = [
-    ...new Array<number>(Local.firstWide - 2).fill(i32),
-    ...new Array<number>(Local.wideCount).fill(i64),
-    ...new Array<number>(out.most32).fill(i32),
+    ...new Array<number>(Local.firstTemporary - 2).fill(i32),
+    ...out.pool,
   ];
   return { name, type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() };
 }

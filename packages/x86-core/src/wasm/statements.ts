@@ -44,6 +44,9 @@ export class Node implements Value {
   readonly late: boolean;
   uses = 0;
   local = -1;
+  /** Once it has a local: uses that have been written, and the stretch of code (see Writer) in which they count. */
+  written = 0;
+  stretch = -1;
 
   constructor(type: WasmType | undefined, args: readonly Value[], late: boolean, form: number, code: number, extra?: Node['extra']) {
     this.type = type!;
@@ -78,10 +81,21 @@ export class Node implements Value {
   /** Its place has come: what is done is done; a value gets its local, if it deserves one. */
   settle(out: Writer): void {
     if (this.type === undefined) return this.compute(out);
-    if (this.uses === 0 || (this.late && this.uses === 1)) return;
+    if (this.uses === 0) return this.giveUpArguments(out);
+    if (this.late && this.uses === 1) return;
     this.compute(out);
     this.local = out.local(this.type);
+    this.written = 0;
+    this.stretch = out.stretch;
     out.indexed(Op.localSet, this.local);
+  }
+
+  /** Nobody wants it, nor what was to be computed for it alone. */
+  giveUpArguments(out: Writer): void {
+    for (const arg of this.args) {
+      if (arg.local >= 0) out.used(arg);
+      else arg.giveUpArguments(out);
+    }
   }
 }
 
@@ -174,21 +188,42 @@ export class Writer {
 
   /** Locals that a closed scope has no use for any more, and those of the open ones. */
   readonly #free: Record<WasmType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
-  readonly #scopes: [type: WasmType, local: number][][] = [];
+  readonly #scopes: Map<number, WasmType>[] = [];
+  /** The innermost stretch of code that is executed or written again as a whole; those around it. */
+  stretch = 0;
+  #lastStretch = 0;
+  readonly #stretches: number[] = [];
 
   /** A new local, or one that is free again. */
   local(type: WasmType): number {
     const local = this.#free[type].pop() ?? this.lastingLocal(type);
-    this.#scopes.at(-1)?.push([type, local]);
+    this.#scopes.at(-1)?.set(local, type);
     return local;
   }
 
   openScope(): void {
-    this.#scopes.push([]);
+    this.#scopes.push(new Map());
   }
 
   closeScope(): void {
-    for (const [type, local] of this.#scopes.pop()!) this.#free[type].push(local);
+    for (const [local, type] of this.#scopes.pop()!) this.#free[type].push(local);
+  }
+
+  /** What follows is executed again, or written again: uses in there are none after which a value from before it is not wanted. */
+  openStretch(): void {
+    this.#stretches.push(this.stretch);
+    this.stretch = ++this.#lastStretch;
+  }
+
+  closeStretch(): void {
+    this.stretch = this.#stretches.pop()!;
+  }
+
+  /** A value has been used so many times; after its last use its local is free. */
+  used(node: Node, times = 1): void {
+    if (node.stretch !== this.stretch || (node.written += times) < node.uses) return;
+    this.#scopes.findLast((scope) => scope.delete(node.local));
+    this.#free[node.type].push(node.local);
   }
 
   indexed(code: number, index: number): void {
@@ -199,8 +234,9 @@ export class Writer {
   /** Leave a value on the stack. */
   push(value: Value): void {
     const node = value as Node;
-    if (node.local >= 0) this.indexed(Op.localGet, node.local);
-    else node.compute(this);
+    if (node.local < 0) return node.compute(this);
+    this.indexed(Op.localGet, node.local);
+    this.used(node);
   }
 
   /** Opcode, no alignment promised, and a constant offset. */
