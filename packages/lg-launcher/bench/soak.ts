@@ -1,7 +1,6 @@
 /*
- * Does it keep its size? A Linux that makes processes by the thousand, round after round, and what this process weighs
- * after each. `npm run bench:soak [-- engine rounds]`; lines are a table. What grows from the second round to the last,
- * leaks.
+ * Does it keep its size? A Linux that works, round after round, and what this process weighs after each.
+ * `npm run bench:soak [-- engine rounds work]`; lines are a table. What grows from the second round to the last, leaks.
  *
  * "over RAM" is the resident memory of the whole process, JavaScript engine included, without the Guest's RAM, all of
  * which the Guest has touched before.
@@ -19,20 +18,38 @@ const DEFAULT_ROUNDS = 10;
 /** Of busybox; its line editor asks terminals where the cursor is. */
 const PROMPT = new RegExp(`/ # (${String.fromCharCode(0x1b)}\\[6n)?$`);
 
-/** A round: 1000 processes of each kind that shells make. */
-const WORK = [
-  'i=0; while [ $i -lt 250 ]; do (exit 0); i=$((i+1)); done', // fork
-  'i=0; while [ $i -lt 250 ]; do /bin/true; i=$((i+1)); done', // fork and exec
-  'i=0; while [ $i -lt 125 ]; do echo $i | grep -q 7; i=$((i+1)); done', // pipes
-  'i=0; while [ $i -lt 125 ]; do x=$(seq 1 100 | sort -rn | head -1); i=$((i+1)); done', // and more of them
-];
+/** What is done in a round. */
+const WORK = {
+  /** 1250 of each kind that shells make. */
+  processes: [
+    'i=0; while [ $i -lt 250 ]; do (exit 0); i=$((i+1)); done', // fork
+    'i=0; while [ $i -lt 250 ]; do /bin/true; i=$((i+1)); done', // fork and exec
+    'i=0; while [ $i -lt 125 ]; do echo $i | grep -q 7; i=$((i+1)); done', // pipes
+    'i=0; while [ $i -lt 125 ]; do x=$(seq 1 100 | sort -rn | head -1); i=$((i+1)); done', // and more of them
+  ],
+  /** Programs that have little code in common: there is always something to compile. */
+  programs: [
+    'head -c 600000 /bin/busybox > /tmp/b; hexdump -C /tmp/b | head -n 12000 > /tmp/t',
+    'gzip -9 -c /tmp/b | gunzip | sha256sum',
+    'bzip2 -c /tmp/t | bunzip2 | md5sum',
+    'sort /tmp/t | uniq -c | sort -rn | sha1sum',
+    'awk "{ n[\\$3]++; s += NR / 7 } END { for (k in n) if (n[k] > m) m = n[k]; print m, s }" /tmp/t',
+    'sed -E "s/([0-9a-f]+) +([0-9a-f]+)/\\\\2 \\\\1/g; /^0/y/abc/xyz/" /tmp/t | crc32',
+    'grep -cE "(0[0-9]|f[a-f]) .*7[0-9].*" /tmp/t',
+    'echo "scale=200; 4*a(1); e(1); l(2)" | bc -l | tail -n 1; dc -e "2 400^ 3 300^ * p" | wc -c',
+    'tar cf - /bin /etc 2> /dev/null | sha512sum',
+    'base64 /tmp/b | tr A-Z a-z | fold -w 60 | cut -c 3-30 | md5sum',
+    'unexpand /tmp/t | expand | tac | rev | sum; factor 600851475143 1234567890189',
+    'find / -xdev 2> /dev/null | cpio -o -H newc 2> /dev/null | od -d | wc',
+  ],
+};
 /** Processes made so far, by the kernel's own count. */
 const COUNT = 'grep processes /proc/stat';
 /** Pages the kernel has not touched yet are not resident: fill them, and give them back. */
 const TOUCH = `dd if=/dev/zero of=/tmp/fill bs=1M count=${RAM_MIB} 2>/dev/null; rm /tmp/fill`;
 
 const { LGUEST_TEST_KERNEL: kernel, LGUEST_TEST_INITRD: initrd } = process.env;
-const [engine = 'auto', rounds = String(DEFAULT_ROUNDS)] = process.argv.slice(2);
+const [engine = 'auto', rounds = String(DEFAULT_ROUNDS), work = 'processes'] = process.argv.slice(2);
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -43,19 +60,22 @@ async function soak(kernelPath: string, initrdPath: string): Promise<void> {
     engine: engine as 'auto',
   });
   const talk = scriptedConsole(vm);
+  const lines = WORK[work as keyof typeof WORK];
+  const started = performance.now();
   await talk.waitFor(PROMPT);
   await talk.command(TOUCH, PROMPT);
-  console.log('| round | processes | million instructions | over RAM, MiB | JavaScript heap | other than RAM, external | decoded code, KiB | emptied | regions | dropped | their KiB |\n|---|---|---|---|---|---|---|---|---|---|---|');
+  console.log('| round | seconds | processes | million instructions | over RAM, MiB | JavaScript heap | other than RAM, external | decoded code, KiB | emptied | regions | modules | dropped | their KiB | compiled for, ms | at a time |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|');
   for (let round = 0; round <= Number(rounds); round++) {
-    if (round > 0) for (const line of WORK) await talk.command(line, PROMPT);
+    if (round > 0) for (const line of lines) await talk.command(line, PROMPT);
     const processes = /processes (\d+)/.exec(await talk.command(COUNT, PROMPT))![1];
     collectGarbage();
     const { rss, heapUsed, external } = process.memoryUsage();
     const { host, cpu } = vm.stats();
     const { codeBytes, evictions, regions } = cpu as EngineStatistics;
     const cells = [
-      round, processes, (host.instructions / 1e6).toFixed(0), ((rss / MIB) - RAM_MIB).toFixed(1), (heapUsed / MIB).toFixed(1),
-      ((external / MIB) - RAM_MIB).toFixed(1), (codeBytes / 1024).toFixed(0), evictions, regions.compiled, regions.dropped, (regions.bytes / 1024).toFixed(0),
+      round, ((performance.now() - started) / 1000).toFixed(0), processes, (host.instructions / 1e6).toFixed(0), ((rss / MIB) - RAM_MIB).toFixed(1), (heapUsed / MIB).toFixed(1),
+      ((external / MIB) - RAM_MIB).toFixed(1), (codeBytes / 1024).toFixed(0), evictions, regions.compiled, regions.modules, regions.dropped, (regions.bytes / 1024).toFixed(0),
+      regions.milliseconds.toFixed(0), regions.longestMilliseconds.toFixed(1),
     ];
     console.log(`| ${cells.join(' | ')} |`);
   }
