@@ -12,6 +12,9 @@ import type { Region } from './regions.js';
 const mostRegions = 8;
 const mostBytes = 0x1_0000;
 
+/** Each time there are so many regions more, those that follow wait longer by as much again: they matter less, and modules add up. */
+const calming = 8;
+
 /** A region that has been compiled, and the function that it will be. */
 interface Waiting {
   readonly region: Region;
@@ -49,11 +52,11 @@ export class Batch {
     return gone;
   }
 
-  /** It has waited long enough; ask once in each look. */
-  get isDue(): boolean {
+  /** It has waited long enough, where there are so many regions already; ask once in each look. */
+  isDue(regions: number): boolean {
     if (this.#waiting.length === 0) return false;
     const bytes = this.#waiting.reduce((sum, { body }) => sum + body.code.length, 0);
-    return this.#waiting.length >= mostRegions || bytes >= mostBytes || ++this.#looks > this.#patience;
+    return this.#waiting.length >= mostRegions || bytes >= mostBytes || ++this.#looks > this.#patience * (1 + regions / calming);
   }
 
   /** Take all that wait, as one module for an instance of which a memory and the table of functions are wanted. */

@@ -200,7 +200,7 @@ export class Jit {
     const found = this.#code.find(linear);
     if (found) this.#regions.noteUse(found.record);
     if (this.busy) this.#proceed();
-    else if (this.#batch.isDue) this.#timed(() => this.#release());
+    else if (this.#batch.isDue(this.#regions.size)) this.#timed(() => this.#release());
     else this.#meet(linear, 1, coveredPatience);
   }
 

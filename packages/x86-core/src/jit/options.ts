@@ -10,7 +10,7 @@ import { firstPlace, tableSize } from '../operations/operation.js';
 export interface JitOptions {
   /** How often a slice of execution must end at an address before that becomes the entry of a region; the first dozen take more. Default 64. */
   hotAfter?: number;
-  /** Instructions of a region at most, 1 to 320 (the default). Routines that are taken in count. */
+  /** Instructions of a region at most, 1 to 320; default 160. Routines that are taken in count. */
   maxInstructions?: number;
   /** Regions that live at one time, at most; when there are more, those used least go. 1 to 1023 (the default). */
   maxRegions?: number;
@@ -46,12 +46,14 @@ export type JitSettings = Readonly<Required<JitOptions>>;
 
 /** Instructions that a region follows by itself and with the routines it takes in, at most. */
 export const mostInstructions = 320;
+/** And where nothing is said: with more, code is hardly faster, but takes hosts longer, and much memory meanwhile. */
+const usualInstructions = 160;
 /** Places for regions in the table of functions; one stands for no region. */
 export const mostRegions = tableSize - firstPlace.region - 1;
 
 /** What holds where nothing is said. */
 export const defaultJitOptions: JitSettings = {
-  hotAfter: 64, maxInstructions: mostInstructions, maxRegions: mostRegions, maxBytes: 4 << 20,
+  hotAfter: 64, maxInstructions: usualInstructions, maxRegions: mostRegions, maxBytes: 4 << 20,
   windows: true, assume: true, inline: true, guesses: true, calls: true, links: true, steps: true, batches: true, lockstep: false, keepCode: false,
 };
 
