@@ -81,6 +81,8 @@ function besideModule(generated: GeneratedInterpreter, undefinedResults: Undefin
   return module;
 }
 
+function newTable(): WebAssembly.Table { return new WebAssembly.Table({ element: 'anyfunc', initial: tableSize }); }
+
 /** Writes to pages with code that miss before they get handlers of their own. */
 const manyCodeWrites = 32;
 
@@ -108,6 +110,8 @@ export class InterpreterEngine implements Engine {
   #run!: RunFunction;
   #operations!: WebAssembly.Table;
   readonly #installed = new Map<Unit, boolean>();
+  /** The table of operations is about to be replaced. */
+  #renewal: Generator<void, void> | undefined;
   /** Undefined for the interpreter alone. */
   readonly jit: Jit | undefined;
   readonly #slices = new Slices();
@@ -153,13 +157,10 @@ export class InterpreterEngine implements Engine {
     };
   }
 
-  /**
-   * The generated code, and a table for the functions it calls: a new one. (On Node 20 and 22 a table keeps all code that
-   * was ever made for it: what regions have gone goes with theirs.)
-   */
-  #instantiate(): void {
+  /** The generated code, for a new table of the functions it calls. */
+  #instantiate(table = newTable()): void {
     const cpu = this.#cpu;
-    this.#operations = new WebAssembly.Table({ element: 'anyfunc', initial: tableSize });
+    this.#operations = table;
     const instance = new WebAssembly.Instance(this.#module, {
       env: {
         memory: cpu.memory,
@@ -174,14 +175,20 @@ export class InterpreterEngine implements Engine {
     this.code.attach(instance.exports['decodeRun'] as DecodeRun);
   }
 
-  /** Be rid of the remains of regions that have gone. No generated code may be running. */
-  #renew(jit: Jit): void {
-    this.#instantiate();
+  /**
+   * Be rid of the remains of regions that have gone, in steps while no generated code is running. (On Node 20 and 22 a table
+   * keeps all code that was ever made for it: what regions have gone goes with theirs.)
+   */
+  *#renew(jit: Jit): Generator<void, void> {
+    const table = newTable();
+    const instances = yield* jit.prepareFor(table);
+    yield;
+    this.#instantiate(table);
     const units = [...this.#installed].filter(([, there]) => there).map(([unit]) => unit);
     for (const unit of units) this.#installed.delete(unit);
     for (const unit of units) this.#install(unit);
     if (this.#cpu.i32[State.besideCode >> 2] !== 0) this.#prepareBesideCode();
-    jit.moveTo(this.#operations);
+    jit.moveTo(table, instances);
   }
 
   /** Have a unit's operations in the table. False where the host cannot compile them: it may have no SIMD. */
@@ -239,11 +246,18 @@ export class InterpreterEngine implements Engine {
 
   #look(jit: Jit): void {
     const { i32 } = this.#cpu;
-    if (jit.isFull) this.#renew(jit);
+    if (jit.isFull) this.#renewal ??= this.#renew(jit);
+    if (this.#renewal) return this.#goOnRenewing(jit, this.#renewal);
     jit.sample(this.#lastRun >>> 0);
     if (i32[WANTED] === 0 || jit.busy) return;
     jit.improve(i32[WANTED]!);
     i32[WANTED] = 0;
+  }
+
+  #goOnRenewing(jit: Jit, renewal: Generator<void, void>): void {
+    jit.timed(() => {
+      if (renewal.next().done) this.#renewal = undefined;
+    });
   }
 
   /** Regions one at a time, each compared with the reference; and between them records, a straight piece at a time. */

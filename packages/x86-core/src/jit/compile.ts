@@ -36,9 +36,8 @@ export interface CompileContext extends RegionContext {
 }
 
 const pageShift = 12;
-/** Instructions written in a step, about: the guest waits meanwhile. */
-const atOnce = 40;
-/** And statements put into bytes. */
+/** Values and actions built in a step, about, and statements put into bytes: the guest waits meanwhile. An instruction has some 25, one of the x87's 150. */
+const builtAtOnce = 1000;
 const statementsAtOnce = 2000;
 const pageNumberMask = 0xf_ffff;
 
@@ -89,7 +88,6 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
   const lengths = pathLengths(blocks, successors, order);
   /** What is known where blocks are reached from. */
   const known = new Map<number, Knowledge>();
-  let written = 0;
   const steps = emitStructured(successors, {
     hole: () => f.hole(),
     loop: (body) => f.loop(body),
@@ -100,7 +98,6 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
       writeInstructions(b, block, (at) => {
         if (context.marks !== undefined) f.mark(context.marks + at);
       });
-      written += block.instructions.length;
       const { terminator, returns } = b;
       // what follows writes further blocks, each of which goes on from here
       let end = b.endBlock();
@@ -147,10 +144,10 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
     }),
   });
   const inside = b.frame(context.tailCalls, lengths[0]!);
-  for (let done = false; !done;) {
+  for (let done = false, before = f.size; !done;) {
     inside(() => { done = steps.next().done!; });
-    if (written < atOnce) continue;
-    written = 0;
+    if (f.size < before + builtAtOnce) continue;
+    before = f.size;
     yield;
   }
   return { conflicts: b.conflicts, needed: lengths[0]!, finish: () => f.finishInSteps(functionName(context.place), statementsAtOnce) };

@@ -23,7 +23,7 @@ import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
 import type { Candidate, Lockstep } from './lockstep.js';
 import type { JitSettings } from './options.js';
-import { type LiveRegion, nowherePlace, type Region, type RegionCode, Regions } from './regions.js';
+import { type Instances, type LiveRegion, nowherePlace, type Region, type RegionCode, Regions } from './regions.js';
 import { hasTailCalls } from './tail-calls.js';
 
 const pageSize = 0x1000;
@@ -157,12 +157,16 @@ export class Jit {
   /** The host holds too much for the table: it is time for a new one. */
   get isFull(): boolean { return this.#regions.remains >= mostRemains || this.#bytesForTable >= this.#settings.maxBytes; }
 
-  /** There is a new table. Regions that are used much go on in it. */
-  moveTo(table: WebAssembly.Table): void {
-    this.#timed(() => {
-      this.#dropLeastUsed(this.#settings.maxBytes);
-      this.#regions.moveTo(table);
-    });
+  /** There is going to be a new table. Regions that are used much will go on in it: have them ready, in steps. */
+  *prepareFor(table: WebAssembly.Table): Generator<void, Instances> {
+    this.#dropLeastUsed(this.#settings.maxBytes);
+    yield;
+    return yield* this.#regions.prepareFor(table);
+  }
+
+  /** There is a new table, for which these are prepared. */
+  moveTo(table: WebAssembly.Table, instances: Instances): void {
+    this.#regions.moveTo(table, instances);
     this.#bytesForTable = this.#regions.bytes;
   }
 
@@ -200,7 +204,7 @@ export class Jit {
     const found = this.#code.find(linear);
     if (found) this.#regions.noteUse(found.record);
     if (this.busy) this.#proceed();
-    else if (this.#batch.isDue(this.#regions.size)) this.#timed(() => this.#release());
+    else if (this.#batch.isDue(this.#regions.size)) this.timed(() => this.#release());
     else this.#meet(linear, 1, coveredPatience);
   }
 
@@ -294,7 +298,7 @@ export class Jit {
 
   /** A step; the guest waits meanwhile. */
   #proceed(): void {
-    this.#timed(() => {
+    this.timed(() => {
       const { steps } = this.#onItsWay!;
       let { done } = steps.next();
       while (!done && !this.#settings.steps) ({ done } = steps.next());
@@ -302,7 +306,8 @@ export class Jit {
     });
   }
 
-  #timed(work: () => void): void {
+  /** Do what the guest waits for. */
+  timed(work: () => void): void {
     const started = performance.now();
     work();
     const took = performance.now() - started;

@@ -25,6 +25,13 @@ export const nowherePlace = firstPlace.region;
 /** What the function of the region in a place is called in its module. */
 export function functionName(place: number): string { return `region${place}`; }
 
+/** Modules instantiated in a step, while the guest waits. */
+const modulesAtOnce = 16;
+
+/** The functions of a module's instance, by their places in the table, and instances by their modules. */
+type FunctionsByPlace = (place: number) => RegionFunction;
+export type Instances = ReadonlyMap<SharedModule, FunctionsByPlace>;
+
 /** A region, for people to look at. */
 export interface RegionCode {
   /** Linear address of its entry when it was made. */
@@ -108,21 +115,30 @@ export class Regions {
     for (let place = nowherePlace; place < tableSize; place++) this.#table.set(place, this.#nowhere);
   }
 
-  /** An instance of a module, for the table there is. @returns the functions of places */
-  #instantiate({ module }: SharedModule): (place: number) => RegionFunction {
-    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#cpu.memory, operations: this.#table } });
+  /** An instance of a module, for a table. @returns the functions of places */
+  #instantiate({ module }: SharedModule, table: WebAssembly.Table): FunctionsByPlace {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#cpu.memory, operations: table } });
     return (place) => exports[functionName(place)] as RegionFunction;
   }
 
-  /** There is a new table. All regions go on in it, for which nothing has to be compiled. */
-  moveTo(table: WebAssembly.Table): void {
+  /** Instances of all modules for a new table, in steps. Nothing has to be compiled for that. */
+  *prepareFor(table: WebAssembly.Table): Generator<void, Instances> {
+    const instances = new Map<SharedModule, FunctionsByPlace>();
+    for (const shared of modulesOf(this.#regions.values())) {
+      instances.set(shared, this.#instantiate(shared, table));
+      if (instances.size % modulesAtOnce === 0) yield;
+    }
+    return instances;
+  }
+
+  /** There is a new table, for which these are prepared. All regions go on in it. */
+  moveTo(table: WebAssembly.Table, instances: Instances): void {
     this.#table = table;
     this.#clearPlaces();
     this.#remains = 0;
-    const modules = modulesOf(this.#regions.values());
-    const instances = new Map(Array.from(modules, (shared) => [shared, this.#instantiate(shared)]));
     for (const [place, region] of this.#regions) {
-      region.run = instances.get(region.shared)!(place);
+      const { shared } = region;
+      region.run = (instances.get(shared) ?? this.#instantiate(shared, table))(place);
       table.set(place, region.run);
     }
   }
@@ -170,7 +186,7 @@ export class Regions {
 
   /** Let the regions of a module be found, in place of those that begin where they do. */
   enter(regions: readonly Region[], shared: SharedModule): void {
-    const functions = this.#instantiate(shared);
+    const functions = this.#instantiate(shared, this.#table);
     for (const region of regions) {
       const before = this.of(region.record);
       if (before !== undefined) this.drop(before.place);

@@ -36,6 +36,8 @@ export class FunctionBuilder {
   readonly #parameters: readonly WasmType[];
   readonly #results: readonly WasmType[];
   #list: Statement[] = [];
+  /** Values and actions so far. */
+  size = 0;
   /** The module needs the table of functions. */
   callsTable = false;
 
@@ -102,6 +104,7 @@ export class FunctionBuilder {
   }
 
   #put(node: Node): Value {
+    this.size++;
     this.#list.push(node);
     return node;
   }
