@@ -114,6 +114,7 @@ export class Output {
     if (node.local < 0) return this.#compute(node);
     this.get(node.local);
     if (--node.uses === 0) this.#free.push(node.local);
+    if (node.uses < 0) throw new Error('a node is used more often than it was said to be');
   }
 
   #compute(node: Node): void {

@@ -222,6 +222,7 @@ export class Writer {
   /** A value has been used so many times; after its last use its local is free. */
   used(node: Node, times = 1): void {
     if (node.stretch !== this.stretch || (node.written += times) < node.uses) return;
+    if (node.written > node.uses) throw new Error('a value is used more often than was known when it was computed');
     this.#scopes.findLast((scope) => scope.delete(node.local));
     this.#free[node.type].push(node.local);
   }
