@@ -4,9 +4,10 @@
 import { expect, it } from 'vitest';
 import { Cr0, ExitReason, Machine, Register, SegmentRegister, Vector } from '../index.js';
 import { Layout, State } from '../state.js';
+import { spilt } from './decode-run.js';
 
 const exitSelector = 0x10;
-const at = { directory: 0x1000, table: 0x2000, idt: 0x3000, code: 0x8000, next: 0x9000 };
+const at = { directory: 0x1000, table: 0x2000, idt: 0x3000, code: 0x8000, next: 0x9000, filling: 0x1_0000 };
 const present = 3;
 const gate = 0x8e00;
 const flatCode = 0x00c0_9b00;
@@ -35,9 +36,17 @@ function makeMachine(engine: 'interpreter' | 'jit', physicalBytes = 1 << 16): Ma
 }
 
 it.each(['interpreter', 'jit'] as const)('an instruction decoded while the page of its second half was absent (%s)', (engine) => {
-  const { cpu, physical } = makeMachine(engine);
-  // as if instructions of five bytes had been there
-  cpu.processor.u8.fill(5, cpu.processor.i32[State.arenaTop >> 2], Layout.physical);
+  const { cpu, physical } = makeMachine(engine, 1 << 19);
+  // all of the arena that is in use at first has held instructions of five bytes: add $imm32, %eax
+  const { cr0 } = cpu;
+  cpu.cr0 = Cr0.pe | Cr0.et;
+  for (let i = 0; i < 60_000; i++) physical.write8(at.filling + 5 * i, 0x05);
+  physical.write8(at.filling + 5 * 60_000, 0xf4);
+  cpu.eip = at.filling;
+  expect(cpu.run(100_000).reason).toBe(ExitReason.halt);
+  expect(cpu.statistics.evictions).toBeGreaterThan(0);
+  cpu.cr0 = cr0;
+  cpu.regs.fill(0);
   physical.write32(at.table + 4 * (at.next >>> 12), 0);
   cpu.flushTlb();
   cpu.eip = at.next - 2;
@@ -47,6 +56,21 @@ it.each(['interpreter', 'jit'] as const)('an instruction decoded while the page 
   expect(cpu.run(100)).toMatchObject({ reason: ExitReason.halt });
   expect(cpu.regs[Register.eax]).toBe(0x1234_5679);
   expect(cpu.eip).toBe(at.next + 5);
+});
+
+it.each([1, 3, 40])('what was never used of it holds zeros (runs of %i)', (length) => {
+  const { cpu, physical } = makeMachine('interpreter', 1 << 19);
+  const { u8, i32 } = cpu.processor;
+  cpu.cr0 = Cr0.pe | Cr0.et;
+  // inc eax, then over nothing to the next
+  physical.write(at.filling, Uint8Array.from({ length: 20_000 }, (_, i) => [...new Array<number>(length - 1).fill(0x40), 0xeb, 0][i % (length + 1)]!));
+  physical.write8(at.filling + Math.floor(20_000 / (length + 1)) * (length + 1), 0xf4);
+  cpu.eip = at.filling;
+  expect(cpu.run(100_000).reason).toBe(ExitReason.halt);
+  expect(cpu.statistics.evictions).toBe(0);
+  const top = i32[State.arenaTop >> 2]!;
+  expect(u8.subarray(top + spilt, Layout.physical).every((byte) => byte === 0)).toBe(true);
+  expect(u8.subarray(top, top + spilt).some((byte) => byte !== 0)).toBe(true);
 });
 
 it('code that runs once fills a part of the arena only; what comes back again and again gets more', () => {

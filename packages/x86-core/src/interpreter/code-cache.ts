@@ -10,7 +10,7 @@ import { Decoder, newInstruction } from '../decode.js';
 import type { Unit } from '../operations/operation.js';
 import type { Processor } from '../processor.js';
 import { Layout, Mode, State } from '../state.js';
-import { chunkShift, Decoded, PageHeader, runRoom, tableBytes } from './decode-run.js';
+import { chunkShift, Decoded, PageHeader, runRoom, spilt, tableBytes } from './decode-run.js';
 import type { GeneratedInterpreter } from './generate.js';
 import { Handler } from './handlers.js';
 import { Field, recordSize } from './record.js';
@@ -66,6 +66,8 @@ export class CodeCache {
   readonly #window = new Uint8Array(16);
   /** Where tables and records begin in the arena. */
   readonly #bottom: number;
+  /** From here on the arena has never been used. */
+  #usedOnce = 0;
   /** Pages that had to go when the arena was emptied, by key, and how many of them have come back since the last time. */
   readonly #gone = new Set<number>();
   #cameBack = 0;
@@ -159,7 +161,8 @@ export class CodeCache {
       cpu.i32[(table + PageHeader.chunks) >> 2] = chunksOf(physicalPage);
       cpu.view.setBigInt64(table + PageHeader.mode, modeKey(mode), true);
       cpu.i32[(table + PageHeader.readable) >> 2] = physicalPage === cpu.codePages.length - 1 ? pageSize - longestInstruction : pageMask;
-      cpu.i32.fill(0, table >> 2, (table + tableBytes) >> 2);
+      // memory that was never used holds zeros, and need not become the process's before somebody writes there
+      cpu.i32.fill(0, table >> 2, Math.min(table + tableBytes, Math.max(table + spilt, this.#usedOnce)) >> 2);
       if (this.#gone.delete(key)) this.#cameBack++;
       this.#pages.set(key, page);
       this.#byTable.set(table, page);
@@ -198,6 +201,7 @@ export class CodeCache {
     cpu.i32.fill(0, Layout.arena >> 2, this.#bottom >> 2);
     cpu.codePages.fill(0);
     cpu.mmu.forgetCodePages();
+    this.#usedOnce = Math.max(this.#usedOnce, cpu.i32[ARENA_TOP]!);
     cpu.i32[ARENA_TOP] = this.#bottom;
     this.#evictions++;
   }

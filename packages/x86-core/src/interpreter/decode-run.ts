@@ -42,6 +42,9 @@ export const tableBytes = pageSize * 4;
 /** Room in the arena that a run may need: its records, and the following page's table. */
 export const runRoom = (maxRun + closedAtOnce + 4) * recordSize + tableBytes + PageHeader.size;
 
+/** Bytes behind a run's last record that may have been written to all the same. */
+export const spilt = closedAtOnce * recordSize;
+
 /** What the code cache answers when it is asked for one instruction, beside an Outline. */
 export const Decoded = {
   /** Nothing: the run ends here. */

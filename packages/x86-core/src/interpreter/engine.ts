@@ -22,7 +22,7 @@ import { RecordingProcessor } from '../jit/recorder.js';
 import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
 import { generateInterpreter, type GeneratedInterpreter } from './generate.js';
 import { deepestCalls, exitsPerLook, Handler, regionRecordShift, Status } from './handlers.js';
-import { type PackedInterpreter, unpackInterpreter, unpackUnit } from './packed.js';
+import { type PackedInterpreter, unpackBesideCode, unpackInterpreter, unpackUnit } from './packed.js';
 import { readyMade } from './ready-made.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import type { CallShape } from './handler-builder.js';
@@ -76,8 +76,13 @@ function unitModule(unit: Unit): WebAssembly.Module | undefined {
 const besideModules = new Map<UndefinedResults, WebAssembly.Module>();
 
 function besideModule(generated: GeneratedInterpreter, undefinedResults: UndefinedResults): WebAssembly.Module {
-  const module = besideModules.get(undefinedResults) ?? new WebAssembly.Module(generateBesideCode(generated, undefinedResults));
-  besideModules.set(undefinedResults, module);
+  let module = besideModules.get(undefinedResults);
+  if (!module) {
+    const packed = leftByBuild();
+    const code = (packed && unpackBesideCode(packed, undefinedResults)) ?? generateBesideCode(generated, undefinedResults);
+    module = new WebAssembly.Module(code);
+    besideModules.set(undefinedResults, module);
+  }
   return module;
 }
 

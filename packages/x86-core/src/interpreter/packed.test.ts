@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readyMadeText } from './embed.js';
 import { generateInterpreter } from './generate.js';
 import { allUnits } from '../operations/operation.js';
-import { packInterpreter, type PackedInterpreter, unpackInterpreter, unpackUnit } from './packed.js';
+import { generateBesideCode } from './beside-code.js';
+import { packInterpreter, type PackedInterpreter, unpackBesideCode, unpackInterpreter, unpackUnit } from './packed.js';
 import { readyMade } from './ready-made.js';
 
 afterEach(() => vi.unstubAllGlobals());
@@ -22,6 +23,13 @@ describe('an interpreter that was generated before', () => {
     for (const unit of allUnits()) expect(unpackUnit(packed, unit)).toEqual(unit.generate());
     vi.stubGlobal('Buffer', undefined);
     for (const unit of allUnits()) expect(unpackUnit(packed, unit)).toEqual(unit.generate());
+  });
+
+  it('brings what writes beside code', () => {
+    const packed = packInterpreter(generated, 'intel');
+    expect(unpackBesideCode(packed, 'intel')).toEqual(generateBesideCode(generated, 'intel'));
+    expect(WebAssembly.validate(unpackBesideCode(packed, 'intel')!)).toBe(true);
+    expect(unpackBesideCode(packed, 'amd')).toBeUndefined();
   });
 
   it('is refused where operations have other places', () => {

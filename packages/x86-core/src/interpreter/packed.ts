@@ -7,6 +7,7 @@
 import { allDefinitions } from '../definition.js';
 import { allUnits, type Unit } from '../operations/operation.js';
 import type { UndefinedResults } from '../undefined-results.js';
+import { generateBesideCode } from './beside-code.js';
 import type { GeneratedInterpreter } from './generate.js';
 
 /** A unit's module in base64, and the operations it has in their places: it is good for no others. */
@@ -20,8 +21,9 @@ export interface PackedInterpreter {
   /** The instructions' names in the order of their numbers. */
   readonly definitions: string;
   readonly undefinedResults: UndefinedResults;
-  /** The module, in base64. */
+  /** The module, in base64, and that of generateBesideCode(). */
   readonly code: string;
+  readonly besideCode: string;
   /** Maps: key, value, key, value and so on. */
   readonly handlers: readonly number[];
   readonly fused: readonly number[];
@@ -72,6 +74,7 @@ export function packInterpreter(generated: GeneratedInterpreter, undefinedResult
     definitions: definitionNames(),
     undefinedResults,
     code: toText(generated.code),
+    besideCode: toText(generateBesideCode(generated, undefinedResults)),
     handlers: flatten(generated.handlers),
     fused: flatten(generated.fused),
     calls: flatten(generated.calls),
@@ -83,11 +86,16 @@ export function packInterpreter(generated: GeneratedInterpreter, undefinedResult
   };
 }
 
+/** Was it made for these instructions, and these undefined results? */
+function fits(packed: PackedInterpreter, undefinedResults: UndefinedResults): boolean {
+  if (packed.undefinedResults !== undefinedResults || packed.definitions !== definitionNames()) return false;
+  // some of their operations have handlers
+  return allUnits().every(({ name, order }) => packed.units[name]?.order === order);
+}
+
 /** The other way round; undefined when it was made for other instructions or other undefined results. */
 export function unpackInterpreter(packed: PackedInterpreter, undefinedResults: UndefinedResults): GeneratedInterpreter | undefined {
-  if (packed.undefinedResults !== undefinedResults || packed.definitions !== definitionNames()) return undefined;
-  // some of their operations have handlers
-  if (allUnits().some(({ name, order }) => packed.units[name]?.order !== order)) return undefined;
+  if (!fits(packed, undefinedResults)) return undefined;
   return {
     code: fromText(packed.code),
     handlers: mapOf(packed.handlers),
@@ -97,6 +105,11 @@ export function unpackInterpreter(packed: PackedInterpreter, undefinedResults: U
     pairs: new Map(packed.firsts.map((first, i) => [first, mapOf(packed.seconds[i]!)])),
     plain: Uint16Array.from(packed.plain),
   };
+}
+
+/** The module that generateBesideCode() made for the interpreter; undefined as above. */
+export function unpackBesideCode(packed: PackedInterpreter, undefinedResults: UndefinedResults): Uint8Array<ArrayBuffer> | undefined {
+  return fits(packed, undefinedResults) ? fromText(packed.besideCode) : undefined;
 }
 
 /** A unit's module, as it was packed; undefined when that was done for other operations, or for other places of them. */
