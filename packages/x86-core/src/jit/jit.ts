@@ -33,9 +33,12 @@ const pageNumberMask = 0xf_ffff;
 const userLevel = 3;
 /** Regions after which a further one must be twice as hot. */
 const patience = 2048;
-/** The first regions take longest, because the host has not compiled us yet: up to so many must be hotter, the first by so much more. */
-const beginnings = 16;
-const beginnerPatience = 4;
+/**
+ * The first regions take longest, 20 ms each, because the host has not compiled us yet. In so many looks code must be hotter by
+ * so much more: a Linux boots in about as many, and what it does then it hardly does again.
+ */
+const beginning = 8000;
+const beginnerPatience = 7;
 /** Code of a page must be twice as hot after so many changes of it (a power of two), and again; up to so many times. */
 const changesShift = 3;
 const mostDoublings = 6;
@@ -99,6 +102,8 @@ export class Jit {
   readonly #decoder: Decoder;
   readonly #regions: Regions;
   readonly #profiles: CallProfiles;
+  /** Looks so far. */
+  #looks = 0;
   /** Record → times it was met. */
   readonly #counts = new Map<number, number>();
   /** Keys of regions that are better off without windows. */
@@ -201,6 +206,7 @@ export class Jit {
 
   /** A slice has ended before the instruction at a linear address: what is on its way gets on by a step, or this place is met. */
   sample(linear: number): void {
+    this.#looks++;
     const found = this.#code.find(linear);
     if (found) this.#regions.noteUse(found.record);
     if (this.busy) this.#proceed();
@@ -264,7 +270,7 @@ export class Jit {
     const { hotAfter } = this.#settings;
     const often = Math.min((this.#changes.get(found.page.physicalPage) ?? 0) >> changesShift, mostDoublings);
     const { compiled } = this.#stats;
-    const beginner = Math.max(0, 1 - compiled / beginnings) * beginnerPatience;
+    const beginner = this.#looks < beginning ? beginnerPatience : 0;
     const hot = (hotAfter + Math.floor((hotAfter - 1) * beginner + (hotAfter * compiled) / patience)) * 2 ** often;
     const needed = covered ? hot * ifCovered : hot;
     if (this.busy || before + times < needed) return;

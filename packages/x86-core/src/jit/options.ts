@@ -8,7 +8,7 @@ import { firstPlace, tableSize } from '../operations/operation.js';
 
 /** Options of the region JIT. All have defaults; the switches are on unless they are set to false. */
 export interface JitOptions {
-  /** How often a slice of execution must end at an address before that becomes the entry of a region; the first dozen take more. Default 64. */
+  /** How often a slice of execution must end at an address before that becomes the entry of a region; in a machine's first 100 million instructions or so it takes more. Default 64. */
   hotAfter?: number;
   /** Instructions of a region at most, 1 to 320; default 160. Routines that are taken in count. */
   maxInstructions?: number;
