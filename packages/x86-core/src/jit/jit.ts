@@ -270,7 +270,8 @@ export class Jit {
     const { hotAfter } = this.#settings;
     const often = Math.min((this.#changes.get(found.page.physicalPage) ?? 0) >> changesShift, mostDoublings);
     const { compiled } = this.#stats;
-    const beginner = this.#looks < beginning ? beginnerPatience : 0;
+    // whoever compares regions wants many
+    const beginner = this.#looks < beginning && !this.lockstep ? beginnerPatience : 0;
     const hot = (hotAfter + Math.floor((hotAfter - 1) * beginner + (hotAfter * compiled) / patience)) * 2 ** often;
     const needed = covered ? hot * ifCovered : hot;
     if (this.busy || before + times < needed) return;
