@@ -73,6 +73,31 @@ it.each([1, 3, 40])('what was never used of it holds zeros (runs of %i)', (lengt
   expect(u8.subarray(top, top + spilt).some((byte) => byte !== 0)).toBe(true);
 });
 
+it('a table over the place where what was in use once ended is empty', () => {
+  const { cpu, physical } = makeMachine('interpreter', 1 << 17);
+  const { u8, i32 } = cpu.processor;
+  cpu.cr0 = Cr0.pe | Cr0.et;
+  const [jumps, halts, another] = [at.filling, at.filling + 0x1000, at.filling + 0x2000];
+  const run = (from: number): void => {
+    cpu.eip = from;
+    expect(cpu.run(1000).reason).toBe(ExitReason.halt);
+  };
+  for (let i = 0; i < 500; i++) physical.write(jumps + 2 * i, Uint8Array.of(0xeb, 0));
+  for (const end of [jumps + 1000, halts, another]) physical.write8(end, 0xf4);
+  run(jumps);
+  const once = i32[State.arenaTop >> 2]!;
+  expect(u8.subarray(once, once + spilt).some((byte) => byte !== 0)).toBe(true);
+  // now there is no room for another table
+  i32[State.arenaEnd >> 2] = once + 0x2000;
+  run(halts);
+  expect(cpu.statistics.evictions).toBe(1);
+  i32[State.arenaEnd >> 2] = once + (1 << 20);
+  expect(i32[State.arenaTop >> 2]).toBeLessThan(once);
+  run(another);
+  expect(i32[State.arenaTop >> 2]).toBeGreaterThan(once + spilt);
+  expect(u8.subarray(once, once + spilt).every((byte) => byte === 0)).toBe(true);
+});
+
 it('code that runs once fills a part of the arena only; what comes back again and again gets more', () => {
   const { cpu, physical } = makeMachine('interpreter', 1 << 19);
   const instructions = 300_000;

@@ -201,7 +201,7 @@ export class CodeCache {
     cpu.i32.fill(0, Layout.arena >> 2, this.#bottom >> 2);
     cpu.codePages.fill(0);
     cpu.mmu.forgetCodePages();
-    this.#usedOnce = Math.max(this.#usedOnce, cpu.i32[ARENA_TOP]!);
+    this.#usedOnce = Math.max(this.#usedOnce, cpu.i32[ARENA_TOP]! + spilt);
     cpu.i32[ARENA_TOP] = this.#bottom;
     this.#evictions++;
   }
