@@ -20,27 +20,27 @@ const PROMPT = new RegExp(`/ # (${String.fromCharCode(0x1b)}\\[6n)?$`);
 
 /** What is done in a round. */
 const WORK = {
-  /** 1250 of each kind that shells make. */
+  /** 1250, of each kind that shells make. */
   processes: [
     'i=0; while [ $i -lt 250 ]; do (exit 0); i=$((i+1)); done', // fork
     'i=0; while [ $i -lt 250 ]; do /bin/true; i=$((i+1)); done', // fork and exec
     'i=0; while [ $i -lt 125 ]; do echo $i | grep -q 7; i=$((i+1)); done', // pipes
     'i=0; while [ $i -lt 125 ]; do x=$(seq 1 100 | sort -rn | head -1); i=$((i+1)); done', // and more of them
   ],
-  /** Programs that have little code in common: there is always something to compile. */
+  /** Programs that have little code in common: there is always something to compile. The shell is in the root directory. */
   programs: [
-    'head -c 600000 /bin/busybox > /tmp/b; hexdump -C /tmp/b | head -n 12000 > /tmp/t',
-    'gzip -9 -c /tmp/b | gunzip | sha256sum',
-    'bzip2 -c /tmp/t | bunzip2 | md5sum',
-    'sort /tmp/t | uniq -c | sort -rn | sha1sum',
-    'awk "{ n[\\$3]++; s += NR / 7 } END { for (k in n) if (n[k] > m) m = n[k]; print m, s }" /tmp/t',
-    'sed -E "s/([0-9a-f]+) +([0-9a-f]+)/\\\\2 \\\\1/g; /^0/y/abc/xyz/" /tmp/t | crc32',
-    'grep -cE "(0[0-9]|f[a-f]) .*7[0-9].*" /tmp/t',
+    'head -c 600000 bin/busybox > tmp/b; hexdump -C tmp/b | head -n 12000 > tmp/t',
+    'gzip -9 -c tmp/b | gunzip | sha256sum',
+    'bzip2 -c tmp/t | bunzip2 | md5sum',
+    'sort tmp/t | uniq -c | sort -rn | sha1sum',
+    'awk "{ n[\\$3]++; s += NR / 7 } END { for (k in n) if (n[k] > m) m = n[k]; print m, s }" tmp/t',
+    'sed -E "s/([0-9a-f]+) +([0-9a-f]+)/\\\\2 \\\\1/g; /^0/y/abc/xyz/" tmp/t | crc32',
+    'grep -cE "(0[0-9]|f[a-f]) .*7[0-9].*" tmp/t',
     'echo "scale=200; 4*a(1); e(1); l(2)" | bc -l | tail -n 1; dc -e "2 400^ 3 300^ * p" | wc -c',
-    'tar cf - /bin /etc 2> /dev/null | sha512sum',
-    'base64 /tmp/b | tr A-Z a-z | fold -w 60 | cut -c 3-30 | md5sum',
-    'unexpand /tmp/t | expand | tac | rev | sum; factor 600851475143 1234567890189',
-    'find / -xdev 2> /dev/null | cpio -o -H newc 2> /dev/null | od -d | wc',
+    'tar cf - bin etc 2> /dev/null | sha512sum',
+    'base64 tmp/b | tr A-Z a-z | fold -w 60 | cut -c 3-30 | md5sum',
+    'unexpand tmp/t | expand | tac | rev | sum; factor 600851475143 1234567890189',
+    'find . -xdev 2> /dev/null | cpio -o -H newc 2> /dev/null | od -d | wc',
   ],
 };
 /** Processes made so far, by the kernel's own count. */
@@ -54,13 +54,12 @@ const [engine = 'auto', rounds = String(DEFAULT_ROUNDS), work = 'processes'] = p
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-async function soak(kernelPath: string, initrdPath: string): Promise<void> {
+async function soak(kernelPath: string, initrdPath: string, lines: readonly string[]): Promise<void> {
   const vm = await bootGuest({
     kernel: readFileSync(kernelPath), initrd: readFileSync(initrdPath), memory: RAM_MIB * MIB, commandLine: 'console=hvc0 quiet',
     engine: engine as 'auto',
   });
   const talk = scriptedConsole(vm);
-  const lines = WORK[work as keyof typeof WORK];
   const started = performance.now();
   await talk.waitFor(PROMPT);
   await talk.command(TOUCH, PROMPT);
@@ -83,4 +82,5 @@ async function soak(kernelPath: string, initrdPath: string): Promise<void> {
 }
 
 if (kernel === undefined || initrd === undefined) console.log('skipped; set LGUEST_TEST_KERNEL and LGUEST_TEST_INITRD (see bench/README.md)');
-else await soak(kernel, initrd);
+else if (!Object.hasOwn(WORK, work)) console.log(`there is no work ${work}, only ${Object.keys(WORK).join(' and ')}`);
+else await soak(kernel, initrd, WORK[work as keyof typeof WORK]);

@@ -10,7 +10,7 @@ import { Fx, fxAlignment, mxcsrBits, opcodeMask, xmmWords } from '../x87/fx-imag
 
 const registerCount = 8;
 const registerShift = 4;
-const registerWords = 3;
+const significandWords = 2;
 
 /** The image's bytes, if the instruction is one for a shortcut. Handlers are for flat segments only. */
 function imageOf<V>(b: PrivilegedBuilder<V>, write: boolean): V {
@@ -45,7 +45,7 @@ export function quickFxSave<V>(b: PrivilegedBuilder<V>): void {
   for (let i = 0; i < registerCount; i++) {
     const register = registerAt(b, top, i);
     const at = Fx.st + (i << registerShift);
-    for (let word = 0; word < registerWords - 1; word++) b.store(image, at + 4 * word, 4, b.load(register, State.fpu + 4 * word, 4));
+    for (let word = 0; word < significandWords; word++) b.store(image, at + 4 * word, 4, b.load(register, State.fpu + 4 * word, 4));
     b.store(image, at + 8, 4, b.load(register, State.fpu + 8, 2));
     b.store(image, at + 12, 4, b.imm(0));
   }
@@ -74,7 +74,7 @@ export function quickFxRestore<V>(b: PrivilegedBuilder<V>): void {
   for (let i = 0; i < registerCount; i++) {
     const register = registerAt(b, top, i);
     const at = Fx.st + (i << registerShift);
-    for (let word = 0; word < registerWords - 1; word++) b.store(register, State.fpu + 4 * word, 4, b.load(image, at + 4 * word, 4));
+    for (let word = 0; word < significandWords; word++) b.store(register, State.fpu + 4 * word, 4, b.load(image, at + 4 * word, 4));
     b.store(register, State.fpu + 8, 4, b.load(image, at + 8, 2));
   }
   for (let word = 0; word < xmmWords; word++) b.setState(State.xmm + 4 * word, b.load(image, Fx.xmm + 4 * word, 4));
