@@ -69,10 +69,7 @@ export function generateBesideCode(generated: GeneratedInterpreter, undefinedRes
   out.constant(done);
 
   const parameters = [i32, i32, i32];
-  const locals = [
-    ...new Array<number>(Local.firstTemporary - parameters.length).fill(i32),
-    ...out.pool,
-  ];
+  const locals = out.locals(parameters.length);
   return encodeModule({
     memoryPages: 1, imports: [],
     functions: [{ name: '', type: { parameters, results: [i32] }, locals, code: out.code.view() }, writeHostOfWrite()],

@@ -12,18 +12,15 @@ import { Vector } from '../fault.js';
 import { AccessKind } from '../paging.js';
 import type { Processor } from '../processor.js';
 import { Eflags, Layout, Mode, State } from '../state.js';
-import type { UndefinedResults } from '../undefined-results.js';
-import { generateBesideCode } from './beside-code.js';
 import { CodeCache, type DecodeRun } from './code-cache.js';
 import { Jit } from '../jit/jit.js';
 import { Lockstep } from '../jit/lockstep.js';
 import type { JitSettings } from '../jit/options.js';
 import { RecordingProcessor } from '../jit/recorder.js';
 import { firstPlace, tableSize, type Unit } from '../operations/operation.js';
-import { generateInterpreter, type GeneratedInterpreter } from './generate.js';
+import type { GeneratedInterpreter } from './generate.js';
 import { deepestCalls, exitsPerLook, Handler, regionRecordShift, Status } from './handlers.js';
-import { type PackedInterpreter, unpackBesideCode, unpackInterpreter, unpackUnit } from './packed.js';
-import { readyMade } from './ready-made.js';
+import { besideModule, interpreterModule, unitModule } from './modules.js';
 import { Field, MemoryForm, recordSize } from './record.js';
 import type { CallShape } from './handler-builder.js';
 import { callKey, callShapes, shapeKey } from './shapes.js';
@@ -38,54 +35,7 @@ const pageMask = 0xfff;
 
 type RunFunction = (record: number, pageBase: number) => number;
 
-/** What the build has left us; undefined until somebody asks. */
-let left: { readonly packed: PackedInterpreter | undefined } | undefined;
-
-function leftByBuild(): PackedInterpreter | undefined {
-  left ??= { packed: readyMade() };
-  return left.packed;
-}
-
-/** Machines that agree in undefined results share their interpreter. */
-const modules = new Map<UndefinedResults, { generated: GeneratedInterpreter; module: WebAssembly.Module }>();
-
-function moduleFor(undefinedResults: UndefinedResults): { generated: GeneratedInterpreter; module: WebAssembly.Module } {
-  let known = modules.get(undefinedResults);
-  if (!known) {
-    const packed = leftByBuild();
-    const generated = (packed && unpackInterpreter(packed, undefinedResults)) ?? generateInterpreter(undefinedResults);
-    known = { generated, module: new WebAssembly.Module(generated.code) };
-    modules.set(undefinedResults, known);
-  }
-  return known;
-}
-
-/** Modules of units, shared like those above. */
-const unitModules = new Map<Unit, WebAssembly.Module | undefined>();
-
-function unitModule(unit: Unit): WebAssembly.Module | undefined {
-  if (!unitModules.has(unit)) {
-    const packed = leftByBuild();
-    const code = (packed && unpackUnit(packed, unit)) ?? unit.generate();
-    unitModules.set(unit, WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined);
-  }
-  return unitModules.get(unit);
-}
-
-/** Handlers for writes beside code, shared like the interpreter. */
-const besideModules = new Map<UndefinedResults, WebAssembly.Module>();
-
-function besideModule(generated: GeneratedInterpreter, undefinedResults: UndefinedResults): WebAssembly.Module {
-  let module = besideModules.get(undefinedResults);
-  if (!module) {
-    const packed = leftByBuild();
-    const code = (packed && unpackBesideCode(packed, undefinedResults)) ?? generateBesideCode(generated, undefinedResults);
-    module = new WebAssembly.Module(code);
-    besideModules.set(undefinedResults, module);
-  }
-  return module;
-}
-
+/** A table for the functions that generated code calls. */
 function newTable(): WebAssembly.Table { return new WebAssembly.Table({ element: 'anyfunc', initial: tableSize }); }
 
 /** Writes to pages with code that miss before they get handlers of their own. */
@@ -135,7 +85,7 @@ export class InterpreterEngine implements Engine {
 
   /** @param settings the JIT's; undefined for the interpreter alone */
   constructor(cpu: Processor, settings?: JitSettings) {
-    const { generated, module } = moduleFor(cpu.undefinedResults);
+    const { generated, module } = interpreterModule(cpu.undefinedResults);
     this.#cpu = cpu;
     this.#stepper = new Stepper(cpu);
     this.#generated = generated;
@@ -259,6 +209,7 @@ export class InterpreterEngine implements Engine {
     i32[WANTED] = 0;
   }
 
+  /** A step of it; the guest waits meanwhile. */
   #goOnRenewing(jit: Jit, renewal: Generator<void, void>): void {
     jit.timed(() => {
       if (renewal.next().done) this.#renewal = undefined;

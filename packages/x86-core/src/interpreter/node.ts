@@ -44,8 +44,10 @@ export class Output {
     this.#firstLocal = firstLocal;
   }
 
-  /** The pool's locals: a ValueType each. The fewer there are the sooner a host has compiled the function. */
-  get pool(): readonly number[] { return this.#types; }
+  /** Types of the function's locals behind so many parameters. The fewer there are the sooner a host has compiled it. */
+  locals(parameters: number): number[] {
+    return [...new Array<number>(this.#firstLocal - parameters).fill(ValueType.i32), ...this.#types];
+  }
 
   /** The next handler uses the locals anew. */
   resetLocals(): void {

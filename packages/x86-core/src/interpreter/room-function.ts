@@ -57,11 +57,8 @@ export function writeRoom(name: string, room: number, written: readonly Written[
   // the loop never falls out of its end
   out.constant(0);
 
-  const locals = [
-    ...new Array<number>(Local.firstTemporary - 2).fill(i32),
-    ...out.pool,
-  ];
-  return { name, type: { parameters: [i32, i32], results: [i32] }, locals, code: out.code.view() };
+  const parameters = [i32, i32];
+  return { name, type: { parameters, results: [i32] }, locals: out.locals(parameters.length), code: out.code.view() };
 }
 
 /** The record at hand is another room's: go on where that comes back, if it does not leave for the engine. */
