@@ -21,6 +21,7 @@ import { type Assumptions, assumeNow, declinesPerLook, noAssumptions, takeObserv
 import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
 import { discover, flatBit } from './discover.js';
+import { Heat } from './heat.js';
 import type { Candidate, Lockstep } from './lockstep.js';
 import type { JitSettings } from './options.js';
 import { type Instances, type LiveRegion, nowherePlace, type Region, type RegionCode, Regions } from './regions.js';
@@ -31,17 +32,6 @@ const pageMask = 0xfff;
 const pageShift = 12;
 const pageNumberMask = 0xf_ffff;
 const userLevel = 3;
-/** Regions after which a further one must be twice as hot. */
-const patience = 2048;
-/**
- * The first regions take longest, 20 ms each, because the host has not compiled us yet. In so many looks code must be hotter by
- * so much more: a Linux boots in about as many, and what it does then it hardly does again.
- */
-const beginning = 8000;
-const beginnerPatience = 7;
-/** Code of a page must be twice as hot after so many changes of it (a power of two), and again; up to so many times. */
-const changesShift = 3;
-const mostDoublings = 6;
 /** Regions that have gone, but whose code the host may still keep. */
 const mostRemains = 256;
 const wasmPage = 0x10000;
@@ -55,9 +45,6 @@ const coveredPatience = 8;
 const maxWrong = 3;
 /** A region's window may miss once in so many instructions that regions execute. */
 const instructionsPerMiss = 2000;
-/** Addresses remembered before counting starts anew. */
-const maxCounted = 4096;
-
 /** What the JIT has done; all since the machine was made, unless it says otherwise. */
 export interface JitStatistics {
   /** Regions there are now, and words by which they find each other now. */
@@ -102,17 +89,12 @@ export class Jit {
   readonly #decoder: Decoder;
   readonly #regions: Regions;
   readonly #profiles: CallProfiles;
-  /** Looks so far. */
-  #looks = 0;
-  /** Record → times it was met. */
-  readonly #counts = new Map<number, number>();
+  readonly #heat: Heat;
   /** Keys of regions that are better off without windows. */
   readonly #withoutWindows = new Set<number>();
   /** Keys of regions that found something else than they assumed → what is assumed now, and how often that was wrong. */
   readonly #assumptions = new Map<number, Assumptions>();
   readonly #wrong = new Map<number, number>();
-  /** Physical page → times that it has changed under its regions, or under one on its way. */
-  readonly #changes = new Map<number, number>();
   /** Regions that wait for others to share a module with. */
   readonly #batch: Batch;
   /** The region that is being made, a step between two slices each; and the pages that it will have code of. */
@@ -120,6 +102,7 @@ export class Jit {
 
   constructor(cpu: Processor, code: CodeCache, table: WebAssembly.Table, install: (unit: Unit) => boolean, settings: JitSettings) {
     this.#settings = settings;
+    this.#heat = new Heat(settings);
     // it took a region twice as many looks to get hot; these do not matter much
     this.#batch = new Batch(settings.hotAfter >> 1);
     this.#cpu = cpu;
@@ -130,7 +113,7 @@ export class Jit {
     this.#profiles = new CallProfiles(cpu.i32);
     code.onPageGone = (page) => {
       const wanted = this.#onItsWay?.pages.has(page) ?? false;
-      if (wanted || page.regions.size > 0) this.#changes.set(page.physicalPage, (this.#changes.get(page.physicalPage) ?? 0) + 1);
+      if (wanted || page.regions.size > 0) this.#heat.noteChange(page.physicalPage);
       for (const place of page.regions) this.#regions.drop(place);
       if (wanted) this.#giveUp();
       this.#forsake(({ pages }) => pages.includes(page));
@@ -138,7 +121,7 @@ export class Jit {
     code.onEmptied = () => {
       this.#giveUpAll();
       // records and pages are numbered anew
-      this.#counts.clear();
+      this.#heat.restartAll();
       this.#regions.forgetRecords();
       this.#profiles.clear();
       this.#withoutWindows.clear();
@@ -201,12 +184,12 @@ export class Jit {
   /** What is met seldom must not get hot by being met for long: it would take the place of what is used more. */
   #noteEviction(): void {
     this.#stats.evictions++;
-    this.#counts.clear();
+    this.#heat.restartAll();
   }
 
   /** A slice has ended before the instruction at a linear address: what is on its way gets on by a step, or this place is met. */
   sample(linear: number): void {
-    this.#looks++;
+    this.#heat.noteLook();
     const found = this.#code.find(linear);
     if (found) this.#regions.noteUse(found.record);
     if (this.busy) this.#proceed();
@@ -260,23 +243,13 @@ export class Jit {
   #meet(linear: number, times: number, ifCovered: number): void {
     const found = this.#code.find(linear);
     if (!found || this.#isPseudo(found.record) || this.#batch.hasAt(found.record)) return;
-    if (this.#counts.size >= maxCounted) this.#counts.clear();
     const covered = this.#regions.isCovered(found.record);
     // a budget may end anywhere, but goes on from there once only
     if (covered && ifCovered > 1 && !this.#regions.isLeader(found.record)) return;
-    const before = this.#counts.get(found.record) ?? 0;
-    this.#counts.set(found.record, before + times);
-    // the more regions there have been, the more must be gained by another: a guest cannot make us compile for ever
-    const { hotAfter } = this.#settings;
-    const often = Math.min((this.#changes.get(found.page.physicalPage) ?? 0) >> changesShift, mostDoublings);
-    const { compiled } = this.#stats;
-    // whoever compares regions wants many
-    const beginner = this.#looks < beginning && !this.lockstep ? beginnerPatience : 0;
-    const hot = (hotAfter + Math.floor((hotAfter - 1) * beginner + (hotAfter * compiled) / patience)) * 2 ** often;
-    const needed = covered ? hot * ifCovered : hot;
-    if (this.busy || before + times < needed) return;
-    // what cannot be compiled, or not well, is looked at again, but not soon
-    this.#counts.set(found.record, -coveredPatience * needed);
+    const met = this.#heat.meet(found.record, times);
+    const needed = this.#heat.needed(found.page.physicalPage, this.#stats.compiled) * (covered ? ifCovered : 1);
+    if (this.busy || met < needed) return;
+    this.#heat.coolDown(found.record, needed);
     this.#start(this.#begin(this.#originAt(found, linear)));
   }
 
@@ -295,7 +268,7 @@ export class Jit {
       const loop = this.#discover(around);
       if (loop) yield* this.#compile(around, loop);
     }
-    this.#counts.set(origin.record, 0);
+    this.#heat.restart(origin.record);
   }
 
   #start(steps: Generator<void, void>): void {
