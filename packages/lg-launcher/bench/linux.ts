@@ -1,8 +1,8 @@
 /*
- * From the kernel's entry to the shell: Linux in our Guest against the same Linux on v86. `npm run bench:linux`; see
- * README.md for what it needs.
+ * Linux in our Guest against the same Linux on v86: from the kernel's entry to the shell (`npm run bench:linux`), and what
+ * the shell then does (`npm run bench:commands`). See README.md for what it needs.
  *
- * Every boot has a process of its own, as a user's has: engines that are warm from the boot before would flatter those
+ * Every Linux has a process of its own, as a user's has: engines that are warm from the one before would flatter those
  * that are slow to start. The sides take turns, so that all of them see the same machine.
  */
 import { execFile } from 'node:child_process';
@@ -11,7 +11,7 @@ import { cpus } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Boot, bootOnce, type Images, type SideName, sideNames } from './linux-sides.js';
+import { type Images, type SideName, sideNames, startLinux, type Work } from './linux-sides.js';
 
 const DEFAULT_ROUNDS = 5;
 /** Where Debian's package `seabios` puts it. */
@@ -45,50 +45,109 @@ function rowsFrom(env: NodeJS.ProcessEnv): Row[] | undefined {
   return [...ours, { name: 'v86', side: 'v86', images: { kernel, initrd, pcKernel, bios } }];
 }
 
+/** A session at the shell. */
+interface Session {
+  readonly toKernel: number;
+  readonly boot: Work;
+  /** Of each command, each time it was given. */
+  readonly commands: readonly (readonly Work[])[];
+}
+
+/** What the shell is given: a name for the table, and the line. Each makes what it works on, and throws it away. */
+const COMMANDS: readonly (readonly [name: string, line: string])[] = [
+  ['compress', 'gzip -c bin/busybox | gunzip | md5sum'],
+  ['awk', 'awk "BEGIN { for (i = 0; i < 100000; i++) { n[i % 1000] += i / 7; s = s + length(i) }; print s, n[5] }"'],
+  ['sort', 'hexdump -C bin/busybox | head -n 20000 | sort -k 3 | md5sum'],
+  ['sed, grep', 'hexdump -C bin/busybox | head -n 20000 | sed -E "s/([0-9a-f]+) +([0-9a-f]+)/\\2 \\1/g" | grep -cE "(0[0-9]|f[a-f]) .*7[0-9].*"'],
+  ['find, ls', 'find . -xdev | wc -l; ls -lR proc/sys sys bin 2>&1 | wc -l'],
+  ['300 processes', 'i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i+1)); done'],
+  ['copy', 'dd if=/dev/zero of=tmp/f bs=64k count=500 2>&1 | wc -l; cat tmp/f | dd of=/dev/null bs=4k 2>&1 | wc -l; rm tmp/f'],
+  ['shell loop', 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); case $i in *77) x=$i;; esac; done; echo $x'],
+];
+const TIMES = 4;
+
 const run = promisify(execFile);
 const self = fileURLToPath(import.meta.url);
 
-async function bootInAProcess({ side, images }: Row): Promise<Boot> {
-  const { stdout } = await run(process.execPath, [self, '--boot', side, JSON.stringify(images)]);
-  return JSON.parse(stdout) as Boot;
+async function sessionInAProcess({ side, images }: Row, lines: readonly string[]): Promise<Session> {
+  const { stdout } = await run(process.execPath, [self, '--session', side, JSON.stringify(images), JSON.stringify(lines)]);
+  return JSON.parse(stdout) as Session;
 }
 
-async function compare(rows: readonly Row[], rounds: number, json: string | undefined): Promise<void> {
-  const boots = new Map<Row, Boot[]>(rows.map((row) => [row, []]));
+async function session(side: SideName, images: Images, lines: readonly string[]): Promise<Session> {
+  const linux = await startLinux(side, images);
+  const commands: Work[][] = lines.map(() => []);
+  for (const [i, line] of lines.entries()) {
+    for (let time = 0; time < TIMES; time++) commands[i]!.push(await linux.command(line));
+  }
+  await linux.stop();
+  return { toKernel: linux.toKernel, boot: linux.boot, commands };
+}
+
+async function takeTurns(rows: readonly Row[], rounds: number, lines: readonly string[]): Promise<Map<Row, Session[]>> {
+  const sessions = new Map<Row, Session[]>(rows.map((row) => [row, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const [row, done] of boots) {
-      const boot = await bootInAProcess(row);
-      done.push(boot);
-      console.error(`round ${round + 1}: ${row.name} ${boot.toPrompt.toFixed(0)} ms`);
+    for (const [row, done] of sessions) {
+      const one = await sessionInAProcess(row, lines);
+      done.push(one);
+      console.error(`round ${round + 1}: ${row.name} ${one.boot.milliseconds.toFixed(0)} ms`);
     }
   }
-  const theirs = boots.get(rows.at(-1)!)!;
-  const results = [...boots].map(([{ name }, done]) => ({
-    name,
-    toKernel: median(done.map((boot) => boot.toKernel)),
-    toPrompt: median(done.map((boot) => boot.toPrompt)),
-    processor: median(done.map((boot) => boot.processor)),
-    instructions: median(done.map((boot) => boot.instructions)),
-    // of each round, for the machine is not the same in all of them
-    ratio: median(done.map((boot, round) => theirs[round]!.toPrompt / boot.toPrompt)),
-    processorRatio: median(done.map((boot, round) => theirs[round]!.processor / boot.processor)),
-    boots: done,
-  }));
+  return sessions;
+}
+
+/** How much longer v86 took. Of each round, for the machine is not the same in all of them. */
+function ratio(ours: readonly number[], theirs: readonly number[]): number {
+  return median(ours.map((value, round) => theirs[round]! / value));
+}
+
+function printBoots(sessions: Map<Row, Session[]>): void {
+  const theirs = [...sessions.values()].at(-1)!;
   console.log('| | process to kernel, ms | kernel to prompt, ms | v86 to this | processor, ms | v86 to this | million instructions |\n|---|---|---|---|---|---|---|');
-  for (const { name, toKernel, toPrompt, ratio, processor, processorRatio, instructions } of results) {
-    console.log(`| ${name} | ${toKernel.toFixed(0)} | ${toPrompt.toFixed(0)} | ${ratio.toFixed(2)} | ${processor.toFixed(0)} | ${processorRatio.toFixed(2)} | ${(instructions / 1e6).toFixed(0)} |`);
+  for (const [{ name }, done] of sessions) {
+    const of = (what: (one: Session) => number): [number, number] => [median(done.map(what)), ratio(done.map(what), theirs.map(what))];
+    const [toPrompt, faster] = of(({ boot }) => boot.milliseconds);
+    const [processor, cheaper] = of(({ boot }) => boot.processor);
+    const [instructions] = of(({ boot }) => boot.instructions);
+    const [toKernel] = of((one) => one.toKernel);
+    console.log(`| ${name} | ${toKernel.toFixed(0)} | ${toPrompt.toFixed(0)} | ${faster.toFixed(2)} | ${processor.toFixed(0)} | ${cheaper.toFixed(2)} | ${instructions.toFixed(0)} |`);
   }
+}
+
+function printCommands(sessions: Map<Row, Session[]>): void {
+  const theirs = [...sessions.values()].at(-1)!;
+  const ours = [...sessions].slice(0, -1);
+  const titles = ours.map(([{ name }]) => `| ${name} | v86 to this | again | v86 to this `).join('');
+  console.log(`| milliseconds | v86 | again ${titles}| million instructions |`);
+  console.log(`|---|---|---${'|---|---|---|---'.repeat(ours.length)}|---|`);
+  for (const [i, [name]] of COMMANDS.entries()) {
+    const first = ({ commands }: Session): number => commands[i]![0]!.milliseconds;
+    const again = ({ commands }: Session): number => median(commands[i]!.slice(1).map((work) => work.milliseconds));
+    const cells = ours.map(([, done]) => [first, again].map((what) => (
+      `${median(done.map(what)).toFixed(0)} | ${ratio(done.map(what), theirs.map(what)).toFixed(2)}`)).join(' | '));
+    const instructions = median(ours[0]![1].map(({ commands }) => median(commands[i]!.map((work) => work.instructions))));
+    console.log(`| ${name} | ${median(theirs.map(first)).toFixed(0)} | ${median(theirs.map(again)).toFixed(0)} | ${cells.join(' | ')} | ${instructions.toFixed(0)} |`);
+  }
+}
+
+async function compare(what: string | undefined, json: string | undefined): Promise<void> {
+  const all = rowsFrom(process.env);
+  if (all === undefined) return;
+  const rounds = Number(process.env['LGUEST_BENCH_ROUNDS'] ?? DEFAULT_ROUNDS);
+  const commands = what === 'commands';
+  // the kernel's form makes no difference any more
+  const rows = commands ? [all.findLast(({ side }) => side === 'jit')!, all.at(-1)!] : all;
+  const sessions = await takeTurns(rows, rounds, commands ? COMMANDS.map(([, line]) => line) : []);
+  printBoots(sessions);
+  if (commands) printCommands(sessions);
   if (json === undefined) return;
   const { node } = process.versions;
-  writeFileSync(json, `${JSON.stringify({ date: new Date().toISOString(), node, machine: cpus()[0]?.model, cores: cpus().length, rounds, results }, undefined, 2)}\n`);
+  const results = [...sessions].map(([{ name }, done]) => ({ name, sessions: done }));
+  writeFileSync(json, `${JSON.stringify({ date: new Date().toISOString(), node, machine: cpus()[0]?.model, cores: cpus().length, commands: COMMANDS, rounds, results }, undefined, 2)}\n`);
 }
 
 const [first, ...rest] = process.argv.slice(2);
-if (first === '--boot') {
-  const boot = await bootOnce(sideNames.find((name) => name === rest[0])!, JSON.parse(rest[1]!) as Images);
-  process.stdout.write(JSON.stringify(boot), () => process.exit(0)); // v86 leaves timers behind
-} else {
-  const rows = rowsFrom(process.env);
-  const rounds = Number(process.env['LGUEST_BENCH_ROUNDS'] ?? DEFAULT_ROUNDS);
-  if (rows !== undefined) await compare(rows, rounds, first);
-}
+if (first === '--session') {
+  const done = await session(sideNames.find((name) => name === rest[0])!, JSON.parse(rest[1]!) as Images, JSON.parse(rest[2]!) as string[]);
+  process.stdout.write(JSON.stringify(done), () => process.exit(0)); // v86 leaves timers behind
+} else await compare(first, rest[0]);
