@@ -318,7 +318,9 @@ export class CodeCache {
     const at = linear & pageMask;
     const next = this.#followingPage(linear);
     const head = pageSize - at;
-    if (next === undefined || !this.#decodeAcross(page, next, at)) return this.#stepOnly(page, at);
+    // there is nothing to remember of code whose end may be there the next time
+    if (next === undefined) return;
+    if (!this.#decodeAcross(page, next, at)) return this.#stepOnly(page, at);
     const { definition, length } = this.#insn;
     const check = this.#pseudo(Handler.check, at, next.table);
     const record = cpu.i32[ARENA_TOP]!;

@@ -4,7 +4,12 @@
 import type { Instruction } from '../instruction.js';
 import type { Routine } from './discover.js';
 
-/** A straight piece of code within a region. Places are offsets from the start of the entry's page; they may lie in other pages. */
+const pageSize = 0x1000;
+
+/**
+ * A straight piece of code within a region. Places are offsets from the start of the entry's page; they may lie in other pages.
+ * All instructions of a block begin in one page; the last may end in the next.
+ */
 export interface Block {
   readonly start: number;
   readonly instructions: readonly Instruction[];
@@ -72,6 +77,15 @@ export function cut(routines: readonly Routine[], isCode: (offset: number) => bo
       targetIsCode: target >= 0 || (branches && isCode(end + immediate)),
     };
   });
+}
+
+/** The bytes of a block, page by page. */
+export function* inPages({ start, end }: Pick<Block, 'start' | 'end'>): Generator<{ start: number; end: number }> {
+  for (let from = start; from < end;) {
+    const to = Math.min(end, (from | (pageSize - 1)) + 1);
+    yield { start: from, end: to };
+    from = to;
+  }
 }
 
 /** Where a block may lead within the region. */

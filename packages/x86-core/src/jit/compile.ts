@@ -20,8 +20,8 @@ export interface CompileContext extends RegionContext {
   readonly readTable: number;
   /** The base of the tables of decoded code (State.codeTable). */
   readonly codeTables: number;
-  /** Pages the region has code of: their number from the entry's, and the table of decoded code that must still be theirs. */
-  readonly pages: readonly { readonly index: number; readonly table: number }[];
+  /** Pages the region has code of, by their number from the entry's: the table of decoded code that must still be theirs. */
+  readonly pages: ReadonlyMap<number, number>;
   /** The address of a word that holds the place, in the table of functions, of the region that begins at an offset. */
   readonly linkTo: (offset: number) => number | undefined;
   /** Address of a profile to be filled by the indirect call or jump at an offset, if it wants one. */
@@ -39,7 +39,6 @@ const pageShift = 12;
 /** Values and actions built in a step, about, and statements put into bytes: the guest waits meanwhile. An instruction has some 25, one of the x87's 150. */
 const builtAtOnce = 1000;
 const statementsAtOnce = 2000;
-const pageNumberMask = 0xf_ffff;
 
 /** A region as a function that may call those in the table, and the budget without which it does not begin. */
 export interface CompiledRegion {
@@ -75,28 +74,34 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
   const state = (address: number): Value => f.load('i32.load', f.i32(0), address);
   f.when(f.do('i32.ne', state(State.tlbRead), f.i32(context.readTable)), () => f.leave(eip));
   const codeTables = f.i32(context.codeTables);
-  const entryPage = f.do('i32.shr_u', eip, f.i32(pageShift));
-  for (const { index, table } of context.pages) {
-    const page = f.do('i32.and', f.do('i32.add', entryPage, f.i32(index)), f.i32(pageNumberMask));
-    const entry = f.load('i32.load', f.do('i32.shl', page, f.i32(2)), context.codeTables);
-    f.when(f.do('i32.ne', entry, f.i32(table)), () => f.leave(eip));
-  }
   const b = new RegionBuilder(f, f.do('i32.sub', eip, f.i32(blocks[0]!.start)), f.parameter(1), context);
+  const entryPage = blocks[0]!.start >> pageShift;
+  /** Not 0: a page's code is not what it was, or not mapped, or nobody has been there since translations went. */
+  const isStrange = (page: number): Value => {
+    const slot = f.do('i32.shl', f.do('i32.shr_u', b.eipOf(page << pageShift), f.i32(pageShift)), f.i32(2));
+    return f.do('i32.ne', f.load('i32.load', slot, context.codeTables), f.i32(context.pages.get(page)!));
+  };
+  f.when(isStrange(entryPage), () => f.leave(eip));
   const successors = blocks.map(successorsOf);
   const order = reversePostorder(successors);
   const position = new Map(order.map((node, i) => [node, i]));
   const lengths = pathLengths(blocks, successors, order);
-  /** What is known where blocks are reached from. */
-  const known = new Map<number, Knowledge>();
+  /** What is known where blocks are reached from, and which pages' code has been looked at by then. */
+  const known = new Map<number, { readonly values: Knowledge; readonly pages: ReadonlySet<number> }>();
   const steps = emitStructured(successors, {
     hole: () => f.hole(),
     loop: (body) => f.loop(body),
     block: (body) => { f.block([], (exit) => body(() => exit())); },
     code: (node, goTo, only) => f.scope(() => {
       const block = blocks[node]!;
-      b.beginBlock(node, only ? known.get(node) : undefined, lengths[node]!);
+      const before = only ? known.get(node) : undefined;
+      const pages = new Set(before?.pages ?? [entryPage, block.start >> pageShift]);
+      b.beginBlock(node, before?.values, lengths[node]!);
       writeInstructions(b, block, (at) => {
         if (context.marks !== undefined) f.mark(context.marks + at);
+      }, (page) => {
+        if (!pages.has(page)) b.leaveBefore(isStrange(page));
+        pages.add(page);
       });
       const { terminator, returns } = b;
       // what follows writes further blocks, each of which goes on from here
@@ -109,7 +114,10 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
       const jump = (successor: number, offset: number, isCode: boolean): void => {
         b.resume(end);
         if (successor >= 0 && position.get(successor)! <= position.get(node)!) b.needBudget(offset, lengths[successor]!);
-        known.set(successor, end);
+        const page = offset >> pageShift;
+        // who gets to a page fetches from it, and no sooner: most ways through a region stay clear of some of its pages
+        if (successor >= 0 && !pages.has(page)) b.leaveWhen(isStrange(page), offset);
+        known.set(successor, { values: end, pages: new Set([...pages, page]) });
         if (successor < 0 || !b.arriveAt(successor) || !goTo(successor)) leave(offset, isCode);
       };
       const target = block.end + block.instructions[block.instructions.length - 1]!.immediate;
@@ -174,12 +182,16 @@ function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly n
   f.when(below, () => guess(f, blocks, guesses.slice(0, half), offset, jump), () => guess(f, blocks, guesses.slice(half), offset, jump));
 }
 
-function writeInstructions(b: RegionBuilder, { start, instructions }: Block, mark: (at: number) => void): void {
+/** @param reach an instruction ends in this page, and begins in the one before */
+function writeInstructions(b: RegionBuilder, { start, instructions }: Block, mark: (at: number) => void, reach: (page: number) => void): void {
   b.charge(instructions.length);
   let at = start;
   instructions.forEach((insn, i) => {
     mark(at);
-    b.instruction(insn, at, instructions.length - i);
+    b.beginInstruction(insn, at, instructions.length - i);
+    const page = (at + insn.length - 1) >> pageShift;
+    if (page !== at >> pageShift) reach(page);
+    b.instruction();
     at += insn.length;
   });
 }

@@ -24,6 +24,8 @@ const deepest = 8;
 const mostRecursions = 1;
 /** How far a region's code may be from its entry's page, in bytes: exits have room for that (region-builder.ts). */
 const farthest = 4_000_000;
+/** Instructions that no region can have, one behind the other, for which it is worth while to look further. */
+const mostRare = 4;
 /** Entries of a jump table that are looked at. */
 const maxTable = 64;
 
@@ -189,12 +191,40 @@ function tableTargets({ pageAt, peekOffset, mode }: CodeContext, insn: Instructi
 }
 
 const scratch = newInstruction();
+/** The end of a page, and the start of the next one. */
+const seam = new Uint8Array(16);
 
 /** Is there an instruction at an offset that may be part of a region? It is in `scratch` then. */
-function decodes(context: CodeContext, at: number): boolean {
+function decodes(context: CodeContext, at: number): boolean { return isThere(context, at) && canCompile(scratch, context); }
+
+/** Is there an instruction at an offset? It is in `scratch` then. */
+function isThere(context: CodeContext, at: number): boolean {
   const { bytes, pageAt, decoder } = context;
   const base = pageAt(at >> pageShift);
-  return base !== undefined && decoder.decode(scratch, bytes, base + (at & (pageSize - 1)), base + pageSize, true) && canCompile(scratch, context);
+  if (base === undefined) return false;
+  const start = base + (at & (pageSize - 1));
+  return decoder.decode(scratch, bytes, start, base + pageSize, true) || decodesAcross(context, at, start, base + pageSize);
+}
+
+/** Where a region can begin: at an offset, or close behind it, if no region can have the instructions between, but control gets past them. */
+export function beginning(context: CodeContext, entry: number): number {
+  let at = entry;
+  for (let i = 0; i < mostRare && isThere(context, at); i++) {
+    const { definition: { branches, ends }, length } = scratch;
+    if (canCompile(scratch, context)) return at;
+    if (branches || ends) break;
+    at += length;
+  }
+  return entry;
+}
+
+/** Does an instruction go on in the following page? @param end where its own page ends in machine memory */
+function decodesAcross({ bytes, pageAt, decoder }: CodeContext, at: number, start: number, end: number): boolean {
+  const next = pageAt((at >> pageShift) + 1);
+  if (next === undefined || end - start >= seam.length) return false;
+  seam.set(bytes.subarray(start, end));
+  seam.set(bytes.subarray(next, next + seam.length - (end - start)), end - start);
+  return decoder.decode(scratch, seam, 0, seam.length, true);
 }
 
 /** A copy of it. */

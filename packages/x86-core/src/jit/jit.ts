@@ -16,11 +16,11 @@ import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 import { missesPerLook } from './accesses.js';
 import { Batch } from './batch.js';
-import type { Block } from './blocks.js';
+import { type Block, inPages } from './blocks.js';
 import { type Assumptions, assumeNow, declinesPerLook, noAssumptions, takeObservation } from './assumptions.js';
 import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
-import { discover, flatBit } from './discover.js';
+import { beginning, type CodeContext, discover, flatBit } from './discover.js';
 import { Heat } from './heat.js';
 import type { Candidate, Lockstep } from './lockstep.js';
 import type { JitSettings } from './options.js';
@@ -201,7 +201,12 @@ export class Jit {
   get busy(): boolean { return this.#onItsWay !== undefined; }
 
   /** Regions have been left for a linear address that has none often. */
-  leftFor(linear: number): void { this.#meet(linear, Math.ceil(this.#settings.hotAfter / exitWeight), 1); }
+  leftFor(linear: number): void {
+    const found = this.#code.find(linear);
+    if (!found) return;
+    const start = (linear & ~pageMask) + beginning(this.#codeAt(this.#originAt(found, linear)), linear & pageMask);
+    this.#meet(start >>> 0, Math.ceil(this.#settings.hotAfter / exitWeight), 1);
+  }
 
   /** The region in a place asks to be made anew: it has learned where its indirect calls go, or that its windows are of no use. */
   improve(place: number): void {
@@ -322,9 +327,11 @@ export class Jit {
   /** There is no instruction at the record, or a region begins there. */
   #isPseudo(record: number): boolean { return this.#cpu.u16[(record + Field.handler) >> 1]! <= Handler.region; }
 
-  #discover({ page, linear, user, pages }: Origin): Block[] | undefined {
+  #discover(origin: Origin): Block[] | undefined { return discover(this.#codeAt(origin), origin.linear & pageMask); }
+
+  #codeAt({ page, linear, user, pages }: Origin): CodeContext {
     const cpu = this.#cpu;
-    return discover({
+    return {
       bytes: cpu.u8, mode: page.mode, decoder: this.#decoder, maxInstructions: this.#settings.maxInstructions, inline: this.#settings.inline,
       pageAt: (index) => {
         const found = pages(index);
@@ -347,7 +354,7 @@ export class Jit {
         const call = insn.definition.findCall!(insn, cpu.features);
         return call !== undefined && this.#install(call.operation.unit);
       },
-    }, linear & pageMask);
+    };
   }
 
   *#compile(origin: Origin, blocks: readonly Block[]): Generator<void, void> {
@@ -361,8 +368,9 @@ export class Jit {
       return of && found(keyOf(of, offset, user));
     };
     const key = keyOf(page, linear, user);
-    const used = [...new Set(blocks.map(({ start }) => start >> pageShift))];
-    for (const { start, end } of blocks) this.#code.watch(pages(start >> pageShift)!, start & pageMask, ((end - 1) & pageMask) + 1);
+    const bytes = blocks.flatMap((block) => [...inPages(block)]);
+    const used = [...new Set(bytes.map(({ start }) => start >> pageShift))];
+    for (const { start, end } of bytes) this.#code.watch(pages(start >> pageShift)!, start & pageMask, ((end - 1) & pageMask) + 1);
     for (const index of used) this.#onItsWay!.pages.add(pages(index)!);
     const place = this.#regions.takePlace();
     let taken = false;
@@ -370,7 +378,7 @@ export class Jit {
       yield;
       const { body, needed } = yield* compileRegion(blocks, {
         isFlat: (segment) => (page.mode & flatBit(segment)) !== 0, user, readTable, codeTables,
-        pages: used.map((index) => ({ index, table: pages(index)!.table })),
+        pages: new Map(used.map((index) => [index, pages(index)!.table])),
         linkTo: (offset) => on(offset, (of) => this.#regions.links.wordOf(of)),
         profileOf: (offset) => (guesses ? on(offset, (of) => this.#profiles.toFill(of)) : undefined),
         place, calls, besideCode: cpu.i32[State.besideCode >> 2] !== 0, windows: windows && !this.#withoutWindows.has(key),
@@ -409,9 +417,12 @@ export class Jit {
   }
 
   #bytesOf(blocks: readonly Block[], { linear, pages }: Origin): RegionCode['blocks'] {
-    return blocks.map(({ start, end }) => {
-      const from = Layout.physical + pages(start >> pageShift)!.physicalPage * pageSize + (start & pageMask);
-      return { linear: ((linear & ~pageMask) + start) >>> 0, bytes: this.#cpu.u8.slice(from, from + end - start) };
+    return blocks.map((block) => {
+      const parts = [...inPages(block)].map(({ start, end }) => {
+        const from = Layout.physical + pages(start >> pageShift)!.physicalPage * pageSize + (start & pageMask);
+        return [...this.#cpu.u8.subarray(from, from + end - start)];
+      });
+      return { linear: ((linear & ~pageMask) + block.start) >>> 0, bytes: Uint8Array.from(parts.flat()) };
     });
   }
 

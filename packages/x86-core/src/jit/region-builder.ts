@@ -256,13 +256,14 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.#leaveDynamic(eip);
   }
 
-  /** Leave before an offset unless so many instructions are left in the budget. */
+  /** Leave for an offset unless so many instructions are left in the budget. */
   needBudget(offset: number, count: number): void {
-    const { f } = this;
-    f.when(f.do('i32.lt_s', this.#getLocal(budgetIndex), f.i32(count)), () => {
-      this.#fpuStack.leave();
-      this.#leaveKnown(f.i32(packExit(offset, 0)));
-    });
+    this.leaveWhen(this.f.do('i32.lt_s', this.#getLocal(budgetIndex), this.f.i32(count)), offset);
+  }
+
+  /** Leave for an offset if the condition is not 0, behind a block. */
+  leaveWhen(condition: Value, offset: number): void {
+    this.f.when(condition, () => this.leaveTo(offset));
   }
 
   /** Take a block's instructions out of the budget. */
@@ -306,13 +307,18 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     this.#flags = { ...flags };
   }
 
-  /** Write one instruction. @param at its offset in the page @param rest instructions of the block from it on */
-  instruction(insn: Instruction, at: number, rest: number): void {
+  /** An instruction follows. @param at its offset in the page @param rest instructions of the block from it on */
+  beginInstruction(insn: Instruction, at: number, rest: number): void {
     this.#insn = insn;
     this.#at = at;
     this.#rest = rest;
     this.size = insn.size;
     this.#fpu?.beforeInstruction();
+  }
+
+  /** Write it. */
+  instruction(): void {
+    const insn = this.#insn;
     this.#prepare();
     const call = insn.definition.findCall?.(insn, this.#context.features);
     if (call?.operation.repeats) this.#repeat(call.operation);
@@ -321,8 +327,8 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   }
 
   /** Leave before this instruction, with its part of the block given back. */
-  protected leaveBefore(condition: Value): void {
-    this.#leaveWhen(condition, () => this.#leaveBefore());
+  leaveBefore(condition: Value): void {
+    this.#leaveAsideWhen(condition, () => this.#leaveBefore());
   }
 
   #leaveBefore(): void { this.#leaveKnown(this.f.i32(packExit(this.#at, this.#rest))); }
@@ -337,7 +343,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   protected get lastFlags(): Flags { return this.#flags; }
 
   /** A way out from the midst of a block, under a condition. */
-  #leaveWhen(condition: Value, leave: () => void): void {
+  #leaveAsideWhen(condition: Value, leave: () => void): void {
     this.f.when(condition, () => this.#onTheWayOut(leave));
   }
 
@@ -412,7 +418,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     if (flags) this.#flags = {};
     this.leaveBefore(status);
     const poor = f.do('i32.lt_s', this.#getLocal(budgetIndex), f.i32(this.#longest));
-    this.#leaveWhen(poor, () => this.#leaveKnown(f.i32(packExit(this.#at + this.#insn.length, this.#rest - 1))));
+    this.#leaveAsideWhen(poor, () => this.#leaveKnown(f.i32(packExit(this.#at + this.#insn.length, this.#rest - 1))));
   }
 
   #notePointers(): void {
