@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { defineConfig } from 'tsup';
 import { shared } from '../../.config/tsup.base.js';
+import { interpreterFile } from './src/node/interpreter-file.js';
 
 const library = { ...shared, entry: { index: 'src/index.ts', node: 'src/node.ts', testing: 'src/testing.ts' } };
 
@@ -22,6 +23,7 @@ const program = {
   minify: true,
   // but for the disassemblers, which hardly anybody wants
   noExternal: [/^(?!iced-x86$|wabt$)/],
+  esbuildPlugins: [interpreterFile],
   onSuccess: async () => {
     const licence = join(dirname(createRequire(import.meta.url).resolve('commander')), 'LICENSE');
     copyFileSync(licence, 'dist/LICENSE.commander');

@@ -6,14 +6,17 @@ import type { Unit } from '../operations/operation.js';
 import type { UndefinedResults } from '../undefined-results.js';
 import { generateBesideCode } from './beside-code.js';
 import { generateInterpreter, type GeneratedInterpreter } from './generate.js';
-import { type PackedInterpreter, unpackBesideCode, unpackInterpreter, unpackUnit } from './packed.js';
+import { openInterpreter, type PackedInterpreter, unpackBesideCode, unpackInterpreter, unpackUnit } from './packed.js';
 import { readyMade } from './ready-made.js';
 
 /** What the build has left us; undefined until somebody asks. */
 let left: { readonly packed: PackedInterpreter | undefined } | undefined;
 
 function leftByBuild(): PackedInterpreter | undefined {
-  left ??= { packed: readyMade() };
+  if (left === undefined) {
+    const bytes = readyMade();
+    left = { packed: bytes && openInterpreter(bytes) };
+  }
   return left.packed;
 }
 

@@ -2,12 +2,11 @@
  * The interpreter as the build leaves it.
  *
  * Generating the interpreter (and its units, when they are first needed) takes longer than everything else at start-up
- * together, and what comes out is the same every time. So the bundler puts a module that holds the result in this one's
+ * together, and what comes out is the same every time. So the build puts a module that holds the result in this one's
  * place (embed.ts). Run from source there is none, and the engine generates its interpreter itself.
  */
-import type { PackedInterpreter } from './packed.js';
 
-/** What the build has generated; undefined when nothing was. */
-export function readyMade(): PackedInterpreter | undefined {
+/** What packInterpreter() made at build time; undefined when nothing was. */
+export function readyMade(): Uint8Array<ArrayBuffer> | undefined {
   return undefined;
 }
