@@ -1,7 +1,7 @@
 /*S:160
  * From bytes to an Instruction.
  *
- * Prefixes, opcode, ModRM, displacement, immediates: the tables of opcodes.ts are compiled once into forms, and
+ * Prefixes, opcode, ModRM, displacement, immediates: the tables of opcodes.ts are compiled into forms, and
  * decode() walks the bytes by them. It looks at bytes only; whether they may be fetched is the caller's business.
  */
 import { type Definition, definitionOf } from './definition.js';
@@ -28,8 +28,8 @@ interface Form {
   readonly registerOnly: boolean;
   /** With 66, F2 or F3 in front it is another instruction, none of ours. */
   readonly plain: boolean;
-  readonly operands: Uint8Array;
-  readonly sizes: Uint8Array;
+  readonly operands: readonly number[];
+  readonly sizes: readonly number[];
   /** Size of the form as a whole: 1, 2, 4 or bySize. */
   readonly size: number;
   readonly memoryOnly: boolean;
@@ -45,52 +45,85 @@ const operandLetters: Record<string, readonly [operand: number, size: number]> =
   Jb: [Operand.relative8, bySize], Jz: [Operand.relativeSized, bySize], P: [Operand.farPointer, bySize],
 };
 
-/** 256 opcodes × 8 ModRM middle fields × memory or register: a form, or null for #UD. */
-type FormMap = (Form | null)[];
+/** A form's place among its map's: 256 opcodes × 8 ModRM middle fields × memory or register. */
 const formIndex = (opcode: number, modrm: number): number =>
   (opcode << 4) | ((modrm >>> 2) & 0xe) | (modrm >= 0xc0 ? 1 : 0);
 
 /** Definitions that exist once per address size. */
 const byAddressSize = /^(loop|loope|loopne|jcxz)$/;
 
-/** The forms of an opcode map. `modrms` tells of each opcode whether a ModRM byte follows: then the form depends on it. */
-interface OpcodeMap { readonly forms: FormMap; readonly modrms: Uint8Array }
+/** Whether a ModRM byte follows an opcode. */
+const Modrm = { none: 0, follows: 1, unknown: 2 } as const;
 
-function compile(lines: readonly string[], addressBits: number): OpcodeMap {
-  const forms: FormMap = new Array<Form | null>(256 * 16).fill(null);
-  const modrms = new Uint8Array(256);
-  for (const line of lines) {
-    const [place, ...words] = line.split(' ') as [string, ...string[]];
-    const opcode = Number.parseInt(place.slice(0, 2), 16);
-    const middle = place.length > 2 ? Number(place.slice(3)) : undefined;
-    const kind = words[0] === 'mem' || words[0] === 'reg' ? words.shift() : undefined;
-    const name = words.shift()!;
-    const letters = words.filter((word) => word in operandLetters);
-    const operands = letters.map((word) => operandLetters[word]!);
-    const explicit = words.find((word) => word === 'b' || word === 'v');
-    const first = operands[0];
-    const size = explicit ? (explicit === 'b' ? 1 : bySize)
-      : first === undefined || first[0] === Operand.imm16 ? bySize
-      : first[0] === Operand.imm8 && operands[1] ? operands[1][1] : first[0] === Operand.imm8 ? bySize : first[1];
-    const form: Form = {
-      definition: definitionOf(byAddressSize.test(name) ? `${name}_${addressBits}` : name),
-      modrm: kind !== undefined || middle !== undefined || words.includes('modrm') || words.includes('low') || letters.some((word) => /^[EGM]/.test(word)),
-      registerOnly: words.includes('low'),
-      plain: words.includes('plain'),
-      operands: Uint8Array.from(operands, (operand) => operand[0]),
-      sizes: Uint8Array.from(operands, (operand) => operand[1]),
-      size,
-      memoryOnly: letters.includes('M'),
-    };
-    for (let slot = 0; slot < 16; slot++) {
-      if (middle !== undefined && slot >> 1 !== middle) continue;
-      if (kind !== undefined && (slot & 1) !== (kind === 'reg' ? 1 : 0)) continue;
-      if (form.memoryOnly && (slot & 1) === 1) continue;
-      forms[(opcode << 4) | slot] = form;
-    }
-    if (form.modrm) modrms[opcode] = 1;
+/** The forms of an opcode map. An opcode's are compiled when it is first met: nobody has all of them in his program. */
+class OpcodeMap {
+  /** By formIndex(); null is #UD. */
+  readonly #forms: (Form | null)[] = new Array<Form | null>(256 * 16).fill(null);
+  readonly #modrms = new Uint8Array(256).fill(Modrm.unknown);
+  /** By opcode. */
+  readonly #lines: string[][] = [];
+  readonly #addressBits: number;
+
+  constructor(lines: readonly string[], addressBits: number) {
+    for (const line of lines) (this.#lines[opcodeOf(line)] ??= []).push(line);
+    this.#addressBits = addressBits;
   }
-  return { forms, modrms };
+
+  /** Does a ModRM byte follow? Then the form depends on it. */
+  hasModrm(opcode: number): boolean {
+    if (this.#modrms[opcode] === Modrm.unknown) this.#compile(opcode);
+    return this.#modrms[opcode] === Modrm.follows;
+  }
+
+  /** The form of an opcode for which hasModrm() was asked. */
+  form(opcode: number, modrm: number): Form | null { return this.#forms[formIndex(opcode, modrm)]!; }
+
+  /** All forms in their places. */
+  all(): readonly (Form | null)[] {
+    for (let opcode = 0; opcode < 256; opcode++) this.hasModrm(opcode);
+    return this.#forms;
+  }
+
+  #compile(opcode: number): void {
+    this.#modrms[opcode] = Modrm.none;
+    for (const line of this.#lines[opcode] ?? []) {
+      const [place, ...words] = line.split(' ') as [string, ...string[]];
+      const middle = place.length > 2 ? Number(place.slice(3)) : undefined;
+      const kind = words[0] === 'mem' || words[0] === 'reg' ? words.shift() : undefined;
+      const form = formOf(words, kind !== undefined || middle !== undefined, this.#addressBits);
+      for (let slot = 0; slot < 16; slot++) {
+        if (middle !== undefined && slot >> 1 !== middle) continue;
+        if (kind !== undefined && (slot & 1) !== (kind === 'reg' ? 1 : 0)) continue;
+        if (form.memoryOnly && (slot & 1) === 1) continue;
+        this.#forms[(opcode << 4) | slot] = form;
+      }
+      if (form.modrm) this.#modrms[opcode] = Modrm.follows;
+    }
+  }
+}
+
+const opcodeOf = (line: string): number => Number.parseInt(line.slice(0, 2), 16);
+
+/** A line's form. @param words its name and what follows @param dependsOnModrm it is one of several */
+function formOf(words: string[], dependsOnModrm: boolean, addressBits: number): Form {
+  const name = words.shift()!;
+  const letters = words.filter((word) => word in operandLetters);
+  const operands = letters.map((word) => operandLetters[word]!);
+  const explicit = words.find((word) => word === 'b' || word === 'v');
+  const first = operands[0];
+  const size = explicit ? (explicit === 'b' ? 1 : bySize)
+    : first === undefined || first[0] === Operand.imm16 ? bySize
+    : first[0] === Operand.imm8 && operands[1] ? operands[1][1] : first[0] === Operand.imm8 ? bySize : first[1];
+  return {
+    definition: definitionOf(byAddressSize.test(name) ? `${name}_${addressBits}` : name),
+    modrm: dependsOnModrm || words.includes('modrm') || words.includes('low') || letters.some((word) => /^[EGM]/.test(word)),
+    registerOnly: words.includes('low'),
+    plain: words.includes('plain'),
+    operands: operands.map(([operand]) => operand),
+    sizes: operands.map(([, bytes]) => bytes),
+    size,
+    memoryOnly: letters.includes('M'),
+  };
 }
 
 interface Maps { readonly one: OpcodeMap; readonly two: OpcodeMap }
@@ -101,7 +134,7 @@ const builtMaps = new Map<number, Maps>();
 function mapsFor(addressBits: number): Maps {
   const known = builtMaps.get(addressBits);
   if (known) return known;
-  const maps = { one: compile(oneByteMap, addressBits), two: compile(twoByteMap, addressBits) };
+  const maps = { one: new OpcodeMap(oneByteMap, addressBits), two: new OpcodeMap(twoByteMap, addressBits) };
   builtMaps.set(addressBits, maps);
   return maps;
 }
@@ -119,17 +152,17 @@ export function* operandForms(): Generator<{
   /** Forms met in an even place, where r/m is memory, and in an odd one, where it is a register. */
   const met = [new Set<Form>(), new Set<Form>()] as const;
   for (const map of [one, two]) {
-    for (const [at, form] of map.forms.entries()) {
+    for (const [at, form] of map.all().entries()) {
       if (!form || met[at & 1]!.has(form)) continue;
       met[at & 1]!.add(form);
       for (const operandSize of [4, 2]) {
         const sized = (size: number): number => (size === bySize ? operandSize : size);
-        const kinds = [...form.operands].map((operand) => {
+        const kinds = form.operands.map((operand) => {
           if (operand === Operand.moffs || operand === Operand.memory) return SlotKind.memory;
           if (operand === Operand.rm) return (at & 1) === 0 && form.modrm ? SlotKind.memory : SlotKind.register;
           return operand <= Operand.cl ? SlotKind.register : SlotKind.immediate;
         });
-        const sizes = [...form.sizes].map(sized);
+        const sizes = form.sizes.map(sized);
         const key = [form.definition.name, sized(form.size), operandSize, kinds, sizes].join();
         if (seen.has(key)) continue;
         seen.add(key);
@@ -268,9 +301,9 @@ export class Decoder {
       map = maps.two;
       insn.opcode = 0x100 | opcode;
     }
-    if (map.modrms[opcode]) insn.modrm = this.#byte();
+    if (map.hasModrm(opcode)) insn.modrm = this.#byte();
     insn.head = this.#at - start;
-    const form = map.forms[formIndex(opcode, insn.modrm & 0xff)];
+    const form = map.form(opcode, insn.modrm & 0xff);
     const prefixed = insn.operandPrefix || insn.repeat !== Repeat.none;
     if (!form || (form.definition.feature & ~this.#features) !== 0 || (form.plain && prefixed)) {
       insn.definition = this.#undefined;
