@@ -38,12 +38,20 @@ export function interpreterModule(undefinedResults: UndefinedResults): { generat
 /** Modules of units, shared like those above. */
 const unitModules = new Map<Unit, WebAssembly.Module | undefined>();
 
+/** The module; undefined where the host cannot compile it. (To ask it before would take as long again.) */
+function compiled(code: Uint8Array<ArrayBuffer>): WebAssembly.Module | undefined {
+  try {
+    return new WebAssembly.Module(code);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A unit's operations; undefined where the host cannot compile them. */
 export function unitModule(unit: Unit): WebAssembly.Module | undefined {
   if (!unitModules.has(unit)) {
     const packed = leftByBuild();
-    const code = (packed && unpackUnit(packed, unit)) ?? unit.generate();
-    unitModules.set(unit, WebAssembly.validate(code) ? new WebAssembly.Module(code) : undefined);
+    unitModules.set(unit, compiled((packed && unpackUnit(packed, unit)) ?? unit.generate()));
   }
   return unitModules.get(unit);
 }

@@ -171,7 +171,9 @@ export class Templates {
 
   /** The first byte decides alone. */
   #noteFirst(byte: number, head: number, template: number): void {
-    for (let second = 0; second < 0x100; second++) this.#note(byte, second, head, template);
+    const at = (Layout.heads >> 2) + (byte << 8);
+    if (template !== 0) this.#i32.fill((head << Head.shift) | template, at, at + 0x100);
+    else for (let second = 0; second < 0x100; second++) this.#note(byte, second, head, template);
   }
 
   #keyOf(bytes: number, head: number, mode: number): bigint {

@@ -81,7 +81,8 @@ export class Regions {
   readonly #cpu: Processor;
   readonly #code: CodeCache;
   #table: WebAssembly.Table;
-  readonly #nowhere = nowhere();
+  /** In all places of the table that have no region; made for the first region. */
+  #nowhere: RegionFunction | undefined;
   readonly #regions = new Map<number, LiveRegion>();
   readonly #coverage = new Coverage();
   readonly #free = Array.from({ length: tableSize - nowherePlace - 1 }, (_, i) => tableSize - 1 - i);
@@ -94,7 +95,6 @@ export class Regions {
     this.#code = code;
     this.#table = table;
     this.links = new Links(cpu.i32, nowherePlace);
-    this.#clearPlaces();
     forgetPlaces(cpu.i32, nowherePlace);
   }
 
@@ -112,6 +112,7 @@ export class Regions {
 
   /** Nothing has a place in the table yet, or any more. */
   #clearPlaces(): void {
+    this.#nowhere ??= nowhere();
     for (let place = nowherePlace; place < tableSize; place++) this.#table.set(place, this.#nowhere);
   }
 
@@ -186,6 +187,7 @@ export class Regions {
 
   /** Let the regions of a module be found, in place of those that begin where they do. */
   enter(regions: readonly Region[], shared: SharedModule): void {
+    if (this.#nowhere === undefined) this.#clearPlaces();
     const functions = this.#instantiate(shared, this.#table);
     for (const region of regions) {
       const before = this.of(region.record);
@@ -232,7 +234,7 @@ export class Regions {
     this.uncover(region);
     this.#regions.delete(place);
     this.links.set(key, undefined);
-    this.#table.set(place, this.#nowhere);
+    this.#table.set(place, this.#nowhere!);
     forgetPlaces(this.#cpu.i32, nowherePlace);
     this.giveBack(place);
     this.#remains++;
