@@ -22,18 +22,18 @@ export type FindCall = (insn: Instruction, features: number) => Call | undefined
 /** How a slot is used: read, written, or both. Decides how memory is probed before anything is committed. */
 export type SlotUse = 'r' | 'w' | 'rw';
 
-/** One meaning, shared by all encodings of it. Exactly one of `execute` and `rare` is present. */
+/** One meaning, shared by all encodings of it. Exactly one of `execute` and `rare` is given. */
 export interface Definition {
   readonly name: string;
   /** Small number, unique in a process. */
   readonly id: number;
   readonly uses: readonly SlotUse[];
-  readonly execute?: Execute;
-  readonly rare?: RareExecute;
+  readonly execute: Execute | undefined;
+  readonly rare: RareExecute | undefined;
   /** Beside `rare`: what generated code does in the usual case. */
-  readonly shortcut?: Shortcut;
+  readonly shortcut: Shortcut | undefined;
   /** Beside the others: finds the operation that does the usual case of one encoding (operations/operation.ts). */
-  readonly findCall?: FindCall;
+  readonly findCall: FindCall | undefined;
   /** Feature bits of CPUID: on a CPU without all of them it is #UD. */
   readonly feature: number;
   /** LOCK is allowed when slot 0 is memory. */
@@ -74,6 +74,10 @@ export function define(name: string, options: DefinitionOptions): Definition {
   const definition: Definition = {
     name,
     id: definitions.size,
+    execute: options.execute,
+    rare: options.rare,
+    shortcut: options.shortcut,
+    findCall: options.findCall,
     uses: (options.uses ?? '').split(' ').filter((use): use is SlotUse => use !== ''),
     feature: options.feature ?? 0,
     lockable: options.lockable ?? false,
@@ -82,10 +86,6 @@ export function define(name: string, options: DefinitionOptions): Definition {
     branches: options.branches ?? false,
     bitString: options.bitString ?? false,
     string: options.string ?? false,
-    ...(options.execute && { execute: options.execute }),
-    ...(options.rare && { rare: options.rare }),
-    ...(options.shortcut && { shortcut: options.shortcut }),
-    ...(options.findCall && { findCall: options.findCall }),
   };
   definitions.set(name, definition);
   return definition;

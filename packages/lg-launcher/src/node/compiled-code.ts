@@ -57,7 +57,8 @@ export interface CompiledProgram {
 
 /** Compile a program, with kept code if there is any. @param file its path */
 export function compileProgram(file: string): CompiledProgram {
-  const source = readFileSync(file, 'utf8');
+  // read as text it would come piece by piece
+  const source = readFileSync(file).toString();
   const { mtimeMs, size } = statSync(file);
   const place = directory();
   // V8 looks at its own version and the length of the source, no further
