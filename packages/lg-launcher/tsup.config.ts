@@ -24,6 +24,8 @@ const program = {
   // but for the disassemblers, which hardly anybody wants
   noExternal: [/^(?!iced-x86$|wabt$)/],
   esbuildPlugins: [interpreterFile],
+  // a script that is compiled apart (node/compiled-code.ts) gets require() only
+  esbuildOptions: (options: { supported?: Record<string, boolean> }) => { options.supported = { 'dynamic-import': false }; },
   onSuccess: async () => {
     const licence = join(dirname(createRequire(import.meta.url).resolve('commander')), 'LICENSE');
     copyFileSync(licence, 'dist/LICENSE.commander');

@@ -4,6 +4,8 @@
 import { main } from './cli/main.js';
 import { FATAL_SIGNALS } from './node/terminal.js';
 
+export { hasBooted } from './cli/run.js';
+
 // where nobody reads complaints, they are lost
 process.stderr.on('error', () => {});
 void main(process.argv.slice(2)).then((status) => {

@@ -21,6 +21,11 @@ import type { RunRequest } from './request.js';
 
 const LINE_FEED = 0x0a;
 
+let booted = false;
+
+/** Has a Guest begun to run in this process? */
+export const hasBooted = (): boolean => booted;
+
 /** What the process ends with. */
 interface Outcome {
   status: number;
@@ -56,6 +61,7 @@ export async function run(request: RunRequest): Promise<number> {
     if (request.profile !== undefined) outputs.profile = createOutputFile(request.profile, 'the profile');
     const input = request.virtualTime && !process.stdin.isTTY ? await readAllInput() : undefined;
     vm = await bootGuest({ ...bootOptions(request, disks, outputs.trace, say, cursor), ...images(request, kernel, initrd), ...(input && { input }), ...(profiler && { profiler }) });
+    booted = true;
     if (input !== undefined) vm.console.end();
   } catch (error) {
     for (const disk of disks) disk.close();

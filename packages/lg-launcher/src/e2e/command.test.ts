@@ -1,14 +1,15 @@
 /*
  * The `lguest` command, with pipes at both ends, on the built-in Guest.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCommand } from './run-command.test-support.js';
 
 let folder: string;
 beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'lguest-e2e-')); });
+afterEach(() => { vi.unstubAllEnvs(); });
 afterAll(() => { rmSync(folder, { recursive: true }); });
 
 describe('lguest run', () => {
@@ -53,5 +54,19 @@ describe('lguest run', () => {
     const trace = join(folder, 'trace');
     await runCommand(['run', '--virtual-time', '--trace', trace], 'poweroff\n');
     expect(readFileSync(trace, 'utf8')).toMatch(/^\d+\.\d{6} LGT trap 14 err .*\n(.*\n)*\d+\.\d{6} LGT hc 2 /);
+  });
+
+  it('keeps what was compiled of it when a Guest has run, not before', async () => {
+    const cache = join(folder, 'cache');
+    const kept = (): number => (existsSync(cache) ? readdirSync(cache, { recursive: true }).filter((name) => String(name).endsWith('.code')).length : 0);
+    vi.stubEnv('NODE_COMPILE_CACHE', cache);
+    vi.stubEnv('NODE_DISABLE_COMPILE_CACHE', '');
+    expect(await runCommand(['run', '--help'], '')).toMatchObject({ status: 0, stderr: '' });
+    expect((await runCommand(['run', join(folder, 'no kernel')], '')).status).not.toBe(0);
+    expect(kept()).toBe(0);
+    for (let start = 0; start < 2; start++) {
+      expect(await runCommand(['run'], 'poweroff\n')).toMatchObject({ status: 0, stderr: '' });
+      expect(kept()).toBe(1);
+    }
   });
 });

@@ -1,12 +1,14 @@
 /*
- * A CommonJS program whose compiled code is kept for the next start, for a Node that has no such thing of its own
- * (module.enableCompileCache, from 22.1 on). Where nothing can be kept the program runs all the same.
+ * A CommonJS program whose compiled code is kept for the next start. Where nothing can be kept the program runs all the same.
+ *
+ * What Node has for this from 22.1 on (module.enableCompileCache) keeps a script as it is compiled at first, when V8 has only
+ * looked for where functions begin and end: each is compiled anew when it is called. Here it is kept when it has run.
  */
 import { lstatSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import nodeModule, { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 
 /** Nobody but us may write what we are going to execute. */
 const OURS_ALONE = 0o700;
@@ -50,12 +52,13 @@ function write(path: string, code: Buffer): void {
 export interface CompiledProgram {
   /** Code that a start before has kept is used. */
   readonly isKept: boolean;
-  run(): void;
+  /** @returns its exports */
+  run(): unknown;
   /** Keep what has been compiled of it by now; to be called when the process ends. */
   keep(): void;
 }
 
-/** Compile a program, with kept code if there is any. @param file its path */
+/** Compile a program, with kept code if there is any. @param file its path; it may require(), but not import() */
 export function compileProgram(file: string): CompiledProgram {
   // read as text it would come piece by piece
   const source = readFileSync(file).toString();
@@ -64,15 +67,14 @@ export function compileProgram(file: string): CompiledProgram {
   // V8 looks at its own version and the length of the source, no further
   const kept = place && join(place, `${size}-${Math.round(mtimeMs)}.code`);
   const cachedData = kept === undefined ? undefined : readIfThere(kept);
-  const script = new Script(nodeModule.wrap(source), {
-    filename: file, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER, ...(cachedData && { cachedData }),
-  });
+  const script = new Script(nodeModule.wrap(source), { filename: file, ...(cachedData && { cachedData }) });
   return {
     isKept: cachedData !== undefined && script.cachedDataRejected === false,
     run: () => {
-      const module = { exports: {} };
+      const module: { exports: unknown } = { exports: {} };
       const run = script.runInThisContext() as (...parameters: unknown[]) => void;
       run.call(module.exports, module.exports, createRequire(file), module, file, dirname(file));
+      return module.exports;
     },
     keep: () => {
       if (kept !== undefined) write(kept, script.createCachedData());
