@@ -183,16 +183,20 @@ export class Lockstep {
     return (i32[MODE]! & (Mode.fast | Mode.alignmentCheck)) !== Mode.fast || i32[SHADOW] !== 0 || (i32[EFLAGS]! & Eflags.rf) !== 0;
   }
 
-  /** Does the next instruction lie whole in a page that is at hand? */
+  /** Does the next instruction lie in pages that are at hand? */
   #isAtHand(): boolean {
     const { i32, u8 } = this.#cpu;
     const eip = i32[EIP]! >>> 0;
-    const entry = i32[(i32[READ_TABLE]! >>> 2) + (eip >>> 12)]!;
+    const entry = this.#entryOf(eip);
     if (!isPlain(entry)) return false;
     if ((eip & pageMask) + maxInstructionLength <= pageSize) return true;
     const at = hostOf(entry, eip);
-    return this.#decoder.decode(this.#insn, u8, at, (at & ~pageMask) + pageSize, true);
+    if (this.#decoder.decode(this.#insn, u8, at, (at & ~pageMask) + pageSize, true)) return true;
+    return isPlain(this.#entryOf(((eip | pageMask) + 1) >>> 0));
   }
+
+  /** What the tables say of reading at a linear address. */
+  #entryOf(linear: number): number { return this.#cpu.i32[(this.#cpu.i32[READ_TABLE]! >>> 2) + (linear >>> 12)]!; }
 
   #restore(count: number): void {
     const { i32 } = this.#cpu;

@@ -53,6 +53,15 @@ describe('an instruction across the end of a page', () => {
     for (const { linear, bytes } of blocks) expect([...bytes]).toEqual([...machines[0].physical.bytes.subarray(linear, linear + bytes.length)]);
   });
 
+  it('is compared in lockstep', () => {
+    const source = crossingLoop(3);
+    const machines = [machineWith(source, 'jit', { lockstep: true }), machineWith(source, 'interpreter')] as const;
+    runAlike(machines, 3);
+    const { compared } = machines[0].cpu.statistics.regions;
+    expect(compared.instructions).toBeGreaterThan(budget);
+    expect(compared.instructions / compared.regions).toBeGreaterThan(100);
+  });
+
   it('takes its region along when it changes, on either side', () => {
     const source = crossingLoop(3);
     const machines = [machineWith(source), machineWith(source, 'interpreter')] as const;
