@@ -2,13 +2,13 @@
  * Writes the tables: asks the real processor about some random cases of every group, strips from each what does not
  * matter, and keeps one line per case.
  *
- *   record DIRECTORY [--seed N] [--file NAME] [--lines N]
+ *   record DIRECTORY [--seed N] [--file NAME] [--lines N] [--add]
  *
  * An AMD writes the tables as they are. An Intel finds them in the directory, and writes to DIRECTORY/intel the lines of
  * them that it answers otherwise, and some more cases about which ours knows that the two differ.
  *
  * An AMD that can be asked in 64-bit code only leaves all lines alone, and adds more to DIRECTORY/amd until a file has N
- * of them in both places together (2000), as far as its groups can be asked (grow.ts).
+ * of them in both places together (2000), as far as its groups can be asked (grow.ts). So does any AMD with --add.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -125,7 +125,7 @@ function option(name: string, otherwise: string): string {
 }
 
 const directory = process.argv[2];
-if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N] [--file NAME] [--lines N]');
+if (directory === undefined) throw new Error('usage: record DIRECTORY [--seed N] [--file NAME] [--lines N] [--add]');
 const seed = Number(option('seed', '1'));
 const only = option('file', '');
 const wanted = Number(option('lines', '2000'));
@@ -134,13 +134,15 @@ const ask: Ask = (batch) => oracle.run(batch);
 const second = underneath(oracle).undefinedResults === 'intel';
 const makers = [new Subject(undefined, 'intel'), new Subject(undefined, 'amd')] as const;
 const inPart = oracle.mode !== 'as they are';
-const target = second ? join(directory, 'intel') : inPart ? join(directory, 'amd') : directory;
+const adds = inPart || process.argv.includes('--add');
+const target = second ? join(directory, 'intel') : adds ? join(directory, 'amd') : directory;
 mkdirSync(target, { recursive: true });
 
 /** What the first line of a file says. */
 function about(name: string): string {
   if (second) return `what an Intel (family 6, Sapphire Rapids) answers; all other lines of ../${name}.txt it answers as they say`;
   if (inPart) return 'what an AMD (family 26, Zen 5) answers, asked in 64-bit code (see ../../long-mode.ts); of these cases no Intel has been asked';
+  if (adds) return 'what AMDs answer: family 25 (Zen 4), and family 26 (Zen 5), asked in 64-bit code (see ../../long-mode.ts); of these cases no Intel has been asked';
   return 'bytes | before | after (see ../table.ts); recorded on a real processor';
 }
 
@@ -166,13 +168,13 @@ function recordSecond(group: Group, known: readonly string[] | undefined): strin
 /** A file's lines; `first` are those of the tables, where they stay. */
 function record(name: string, groups: readonly Group[], first: Table): Table {
   if (second) return new Map(groups.map((group) => [group.name, recordSecond(group, first.get(group.name))]));
-  if (!inPart) return new Map(groups.map((group) => [group.name, recordCases(group.name, choose(group))]));
+  if (!adds) return new Map(groups.map((group) => [group.name, recordCases(group.name, choose(group))]));
   const own = readTable(join(target, `${name}.txt`));
   return together(own, grow(recorder, groups, together(first, own), wanted));
 }
 
 for (const [name, groups] of Object.entries(files).filter(([file]) => only === '' || file === only)) {
-  const first = second || inPart ? readTable(join(directory, `${name}.txt`)) : new Map<string, string[]>();
+  const first = second || adds ? readTable(join(directory, `${name}.txt`)) : new Map<string, string[]>();
   const table = record(name, groups, first);
   const text = formatTable(about(name), table);
   const lines = [...table.values()].reduce((sum, group) => sum + group.length, 0);
