@@ -60,7 +60,7 @@ const COMMANDS: readonly (readonly [name: string, line: string])[] = [
   ['sort', 'hexdump -C bin/busybox | head -n 20000 | sort -k 3 | md5sum'],
   ['sed, grep', 'hexdump -C bin/busybox | head -n 20000 | sed -E "s/([0-9a-f]+) +([0-9a-f]+)/\\2 \\1/g" | grep -cE "(0[0-9]|f[a-f]) .*7[0-9].*"'],
   ['find, ls', 'find . -xdev | wc -l; ls -lR proc/sys sys bin 2>&1 | wc -l'],
-  ['300 processes', 'i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i+1)); done'],
+  ['300 processes', 'i=0; while [ $i -lt 300 ]; do bin/true; i=$((i+1)); done'],
   ['copy', 'dd if=/dev/zero of=tmp/f bs=64k count=500 2>&1 | wc -l; cat tmp/f | dd of=/dev/null bs=4k 2>&1 | wc -l; rm tmp/f'],
   ['shell loop', 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); case $i in *77) x=$i;; esac; done; echo $x'],
 ];
