@@ -196,6 +196,8 @@ export class Decoder {
   #at = 0;
   #end = 0;
   #short = false;
+  /** The end of a page, and the beginning of another. */
+  readonly #seam = new Uint8Array(maxInstructionLength + 1);
 
   /** @param features the CPU's feature word (CPUID leaf 1, EDX): instructions that need others are undefined */
   constructor(features = -1) {
@@ -237,6 +239,18 @@ export class Decoder {
       insn.length = maxInstructionLength;
     }
     return true;
+  }
+
+  /**
+   * The same for an instruction that decode() did not find whole, being at a page's end: it goes on in the page that begins at
+   * bytes[next].
+   */
+  decodeAcross(insn: Instruction, bytes: Uint8Array, at: number, end: number, next: number, big: boolean): boolean {
+    const seam = this.#seam;
+    const head = end - at;
+    seam.set(bytes.subarray(at, end));
+    seam.set(bytes.subarray(next, next + seam.length - head), head);
+    return this.decode(insn, seam, 0, seam.length, big);
   }
 
   #byte(): number {

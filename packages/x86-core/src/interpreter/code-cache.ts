@@ -63,7 +63,6 @@ export class CodeCache {
   readonly #insn = newInstruction();
   readonly #pages = new Map<number, CodePage>();
   readonly #byTable = new Map<number, CodePage>();
-  readonly #window = new Uint8Array(16);
   /** Where tables and records begin in the arena. */
   readonly #bottom: number;
   /** From here on the arena has never been used. */
@@ -337,13 +336,8 @@ export class CodeCache {
 
   /** Decode the instruction that begins at an offset in one page and ends in another. */
   #decodeAcross(page: CodePage, next: CodePage, at: number): boolean {
-    const { u8 } = this.#cpu;
-    const head = pageSize - at;
-    const from = Layout.physical + page.physicalPage * pageSize + at;
-    this.#window.set(u8.subarray(from, from + head));
-    const tail = Layout.physical + next.physicalPage * pageSize;
-    this.#window.set(u8.subarray(tail, tail + 16 - head), head);
-    return this.#decoder.decode(this.#insn, this.#window, 0, 16, true);
+    const from = Layout.physical + page.physicalPage * pageSize;
+    return this.#decoder.decodeAcross(this.#insn, this.#cpu.u8, from + at, from + pageSize, Layout.physical + next.physicalPage * pageSize, true);
   }
 
   /** What is decoded of the virtual page after that of a linear address; undefined while it is not mapped. */

@@ -116,7 +116,7 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
         if (successor >= 0 && position.get(successor)! <= position.get(node)!) b.needBudget(offset, lengths[successor]!);
         const page = offset >> pageShift;
         // who gets to a page fetches from it, and no sooner: most ways through a region stay clear of some of its pages
-        if (successor >= 0 && !pages.has(page)) b.leaveWhen(isStrange(page), offset);
+        if (successor >= 0 && !pages.has(page)) b.leaveToWhen(isStrange(page), offset);
         known.set(successor, { values: end, pages: new Set([...pages, page]) });
         if (successor < 0 || !b.arriveAt(successor) || !goTo(successor)) leave(offset, isCode);
       };

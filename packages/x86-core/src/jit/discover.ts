@@ -191,8 +191,6 @@ function tableTargets({ pageAt, peekOffset, mode }: CodeContext, insn: Instructi
 }
 
 const scratch = newInstruction();
-/** The end of a page, and the start of the next one. */
-const seam = new Uint8Array(16);
 
 /** Is there an instruction at an offset that may be part of a region? It is in `scratch` then. */
 function decodes(context: CodeContext, at: number): boolean { return isThere(context, at) && canCompile(scratch, context); }
@@ -203,7 +201,10 @@ function isThere(context: CodeContext, at: number): boolean {
   const base = pageAt(at >> pageShift);
   if (base === undefined) return false;
   const start = base + (at & (pageSize - 1));
-  return decoder.decode(scratch, bytes, start, base + pageSize, true) || decodesAcross(context, at, start, base + pageSize);
+  const end = base + pageSize;
+  if (decoder.decode(scratch, bytes, start, end, true)) return true;
+  const next = pageAt((at >> pageShift) + 1);
+  return next !== undefined && decoder.decodeAcross(scratch, bytes, start, end, next, true);
 }
 
 /** Where a region can begin: at an offset, or close behind it, if no region can have the instructions between, but control gets past them. */
@@ -216,15 +217,6 @@ export function beginning(context: CodeContext, entry: number): number {
     at += length;
   }
   return entry;
-}
-
-/** Does an instruction go on in the following page? @param end where its own page ends in machine memory */
-function decodesAcross({ bytes, pageAt, decoder }: CodeContext, at: number, start: number, end: number): boolean {
-  const next = pageAt((at >> pageShift) + 1);
-  if (next === undefined || end - start >= seam.length) return false;
-  seam.set(bytes.subarray(start, end));
-  seam.set(bytes.subarray(next, next + seam.length - (end - start)), end - start);
-  return decoder.decode(scratch, seam, 0, seam.length, true);
 }
 
 /** A copy of it. */

@@ -368,9 +368,9 @@ export class Jit {
       return of && found(keyOf(of, offset, user));
     };
     const key = keyOf(page, linear, user);
-    const bytes = blocks.flatMap((block) => [...inPages(block)]);
-    const used = [...new Set(bytes.map(({ start }) => start >> pageShift))];
-    for (const { start, end } of bytes) this.#code.watch(pages(start >> pageShift)!, start & pageMask, ((end - 1) & pageMask) + 1);
+    const pieces = blocks.flatMap((block) => [...inPages(block)]);
+    const used = [...new Set(pieces.map(({ start }) => start >> pageShift))];
+    for (const { start, end } of pieces) this.#code.watch(pages(start >> pageShift)!, start & pageMask, ((end - 1) & pageMask) + 1);
     for (const index of used) this.#onItsWay!.pages.add(pages(index)!);
     const place = this.#regions.takePlace();
     let taken = false;

@@ -258,11 +258,11 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
 
   /** Leave for an offset unless so many instructions are left in the budget. */
   needBudget(offset: number, count: number): void {
-    this.leaveWhen(this.f.do('i32.lt_s', this.#getLocal(budgetIndex), this.f.i32(count)), offset);
+    this.leaveToWhen(this.f.do('i32.lt_s', this.#getLocal(budgetIndex), this.f.i32(count)), offset);
   }
 
   /** Leave for an offset if the condition is not 0, behind a block. */
-  leaveWhen(condition: Value, offset: number): void {
+  leaveToWhen(condition: Value, offset: number): void {
     this.f.when(condition, () => this.leaveTo(offset));
   }
 
@@ -328,7 +328,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
 
   /** Leave before this instruction, with its part of the block given back. */
   leaveBefore(condition: Value): void {
-    this.#leaveAsideWhen(condition, () => this.#leaveBefore());
+    this.#leaveWhen(condition, () => this.#leaveBefore());
   }
 
   #leaveBefore(): void { this.#leaveKnown(this.f.i32(packExit(this.#at, this.#rest))); }
@@ -343,7 +343,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   protected get lastFlags(): Flags { return this.#flags; }
 
   /** A way out from the midst of a block, under a condition. */
-  #leaveAsideWhen(condition: Value, leave: () => void): void {
+  #leaveWhen(condition: Value, leave: () => void): void {
     this.f.when(condition, () => this.#onTheWayOut(leave));
   }
 
@@ -418,7 +418,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
     if (flags) this.#flags = {};
     this.leaveBefore(status);
     const poor = f.do('i32.lt_s', this.#getLocal(budgetIndex), f.i32(this.#longest));
-    this.#leaveAsideWhen(poor, () => this.#leaveKnown(f.i32(packExit(this.#at + this.#insn.length, this.#rest - 1))));
+    this.#leaveWhen(poor, () => this.#leaveKnown(f.i32(packExit(this.#at + this.#insn.length, this.#rest - 1))));
   }
 
   #notePointers(): void {
