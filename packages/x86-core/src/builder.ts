@@ -11,6 +11,22 @@
  */
 import type { UndefinedResults } from './undefined-results.js';
 
+/** left - right, two values of so many bytes, zero-extended. */
+export interface Difference<V> {
+  readonly left: V;
+  readonly right: V;
+  readonly size: number;
+}
+
+/** The words of the lazy flags, as far as they have been set or asked for, and what they are the flags of. For builders that write code. */
+export interface KnownFlags<V> {
+  zero?: V;
+  sign?: V;
+  addend?: V;
+  sum?: V;
+  difference?: Difference<V> | undefined;
+}
+
 /** Comparison and arithmetic on 32-bit values, operands, flags, control. `V` is the engine's idea of a value. */
 export interface Builder<V> {
   /** Operand size in bytes: 1, 2 or 4. Values of 1 and 2 bytes are zero-extended. */
@@ -82,6 +98,10 @@ export interface Builder<V> {
   setFlags(zero: V, sign: V, addend: V, sum: V): void;
   /** CF, OF and AF only. */
   setCarries(addend: V, sum: V): void;
+  /** The flags that have just been set are those of a difference. Builders that write code may keep that in mind, for comparisons. */
+  noteDifference?(difference: Difference<V>): void;
+  /** The difference that the flags are of, if that is known. */
+  lastDifference?(): Difference<V> | undefined;
   /** The non-arithmetic flags word. */
   eflags(): V;
   setEflags(value: V): void;

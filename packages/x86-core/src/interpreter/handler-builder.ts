@@ -6,7 +6,7 @@
  * what is plain: an access that misses the TLB, or anything odd, branches to a common slow path before anything has
  * been committed.
  */
-import type { Builder, PrivilegedBuilder } from '../builder.js';
+import type { Builder, Difference, KnownFlags, PrivilegedBuilder } from '../builder.js';
 import type { Definition } from '../definition.js';
 import { SlotKind } from '../instruction.js';
 import { byteRegister } from '../reference.js';
@@ -91,7 +91,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
   #host: Node | undefined;
   #offset: Node | undefined;
   /** The flag words as this handler has set them. */
-  #flags: { zero?: Node; sign?: Node; addend?: Node; sum?: Node } = {};
+  #flags: KnownFlags<Node> = {};
   /** The handler has branched away for good. */
   ended = false;
 
@@ -420,6 +420,7 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
 
   #setFlag(name: 'zero' | 'sign' | 'addend' | 'sum', value: Node): void {
     this.#flags[name] = value;
+    this.#flags.difference = undefined;
     this.action([value], (out) => {
       out.push(value);
       out.set(Local[name]);
@@ -437,18 +438,11 @@ export class HandlerBuilder extends ExpressionBuilder implements PrivilegedBuild
     this.#setFlag('sum', sum);
   }
 
+  noteDifference(difference: Difference<Node>): void { this.#flags.difference = difference; }
+  lastDifference(): Difference<Node> | undefined { return this.#flags.difference; }
+
   eflags(): Node { return this.state(State.eflags); }
   setEflags(value: Node): void { this.#storeTo(this.imm(State.eflags), 4, value); }
-
-  override lessSigned(a: Node, b: Node): Node { return this.#signOfSubtraction(a, b) ?? super.lessSigned(a, b); }
-
-  /** SF != OF right after a 32-bit subtraction is one signed comparison of its operands. */
-  #signOfSubtraction(a: Node, b: Node): Node | undefined {
-    const { zero, addend, sum } = this.#flags;
-    if (!zero || !addend || !sum || b.op !== Op.i32Const || b.value !== 0 || a.op !== Op.i32Xor) return undefined;
-    if (zero.op !== Op.i32Sub || zero.args[0] !== sum || zero.args[1] !== addend || a.args[0] !== zero) return undefined;
-    return this.node(Op.i32LtS, [sum, addend]);
-  }
 
   // ── control ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,9 +2,10 @@
  * From instructions to straight pieces: the blocks of a region, and how they follow each other.
  */
 import type { Instruction } from '../instruction.js';
-import type { Routine } from './discover.js';
+import type { JumpTargets, Routine } from './discover.js';
 
 const pageSize = 0x1000;
+const noTargets: JumpTargets = { targets: [], indexed: false };
 
 /**
  * A straight piece of code within a region. Places are offsets from the start of the entry's page; they may lie in other pages.
@@ -22,6 +23,8 @@ export interface Block {
   readonly target: number;
   /** Blocks that a return, or an indirect jump or call, may go to, by ascending start. */
   readonly guesses: readonly number[];
+  /** Where the jump at the block's end goes through a table: the block that each word of it leads to, or -1 where that is not in the region. */
+  readonly choices: readonly number[];
   /** The block ends in a call that may call another region, and comes back. */
   readonly calls: boolean;
   /** What is at `end`, and where a branch goes, could begin a region. */
@@ -59,7 +62,12 @@ export function cut(routines: readonly Routine[], isCode: (offset: number) => bo
       return ownCalls.map(({ end }) => blockAt(own, end));
     }
     if (name === 'call_indirect') return (callees.get(last) ?? []).map((callee) => blockAt(callee, callee.entry));
-    return (tables.get(last) ?? []).map((offset) => blockAt(routine, offset));
+    return [...new Set((tables.get(last) ?? noTargets).targets)].map((offset) => blockAt(routine, offset));
+  };
+
+  const choicesOf = ({ routine, last }: Piece): number[] => {
+    const { targets, indexed } = routine.tables.get(last) ?? noTargets;
+    return indexed ? targets.map((offset) => blockAt(routine, offset)) : [];
   };
 
   return pieces.map((piece) => {
@@ -71,6 +79,7 @@ export function cut(routines: readonly Routine[], isCode: (offset: number) => bo
     const next = (isCall && !callee) || !ends ? blockAt(routine, end) : -1;
     return {
       start, instructions, last, end, next, target,
+      choices: choicesOf(piece),
       calls: isCall && !callee,
       guesses: guessesOf(piece, name).filter((block) => block >= 0).sort((a, b) => pieces[a]!.start - pieces[b]!.start),
       nextIsCode: next >= 0 || (!ends && isCode(end)),

@@ -3,13 +3,14 @@
  */
 import { State } from '../state.js';
 import type { FunctionBody } from '../wasm/encoder.js';
-import type { FunctionBuilder, Value } from '../wasm/function-builder.js';
+import type { Value } from '../wasm/function-builder.js';
 import { OperationBuilder } from '../operations/operation.js';
 import { without } from './assumptions.js';
 import { type Block, successorsOf } from './blocks.js';
 import { pathLengths } from './budget.js';
 import { placeOf } from './dispatch.js';
 import { noteTarget } from './call-profiles.js';
+import { guess } from './guesses.js';
 import { type Knowledge, RegionBuilder, type RegionContext } from './region-builder.js';
 import { functionName } from './regions.js';
 import { emitStructured, reversePostorder } from './structure.js';
@@ -139,7 +140,7 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
           return next();
         case 'indirect':
           if (terminator.throughGate) return b.goOn(terminator.eip, placeOf(f, terminator.eip, state(State.codeTable), context.nowhere));
-          guess(f, blocks, block.guesses, b.offsetOf(terminator.eip), (successor) => jump(successor, blocks[successor]!.start, true));
+          guess(f, blocks, block, b.offsetOf(terminator.eip), terminator.index, (successor) => jump(successor, blocks[successor]!.start, true));
           b.resume(end);
           // a return is what a calling region waits for
           if (returns) return b.leaveAt(terminator.eip);
@@ -169,17 +170,6 @@ function* writeRegion(blocks: readonly Block[], context: CompileContext): Genera
     const link = context.linkTo(offset);
     return link === undefined ? undefined : state(link);
   }
-}
-
-/** Go to the block at an offset, if it is one of those guessed: a search by halves. */
-function guess(f: FunctionBuilder, blocks: readonly Block[], guesses: readonly number[], offset: Value, jump: (block: number) => void): void {
-  if (guesses.length <= 2) {
-    for (const block of guesses) f.when(f.do('i32.eq', offset, f.i32(blocks[block]!.start)), () => jump(block));
-    return;
-  }
-  const half = guesses.length >> 1;
-  const below = f.do('i32.lt_s', offset, f.i32(blocks[guesses[half]!]!.start));
-  f.when(below, () => guess(f, blocks, guesses.slice(0, half), offset, jump), () => guess(f, blocks, guesses.slice(half), offset, jump));
 }
 
 /** @param reach an instruction ends in this page, and begins in the one before */

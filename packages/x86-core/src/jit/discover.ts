@@ -59,6 +59,14 @@ export interface CallSite {
   readonly end: number;
 }
 
+/** Where an indirect jump may go. Places are offsets from the start of the entry's page. */
+export interface JumpTargets {
+  /** A target may come more than once. */
+  readonly targets: readonly number[];
+  /** The jump's index register says which of them it is. */
+  readonly indexed: boolean;
+}
+
 /** What is reached from a place without following calls and returns. */
 export interface Walk {
   readonly entry: number;
@@ -66,7 +74,7 @@ export interface Walk {
   readonly leaders: ReadonlySet<number>;
   readonly calls: readonly CallSite[];
   /** Where an indirect jump may go, by the jump's place. */
-  readonly tables: ReadonlyMap<number, readonly number[]>;
+  readonly tables: ReadonlyMap<number, JumpTargets>;
   /** Nothing was left out for want of room. */
   readonly complete: boolean;
 }
@@ -126,7 +134,7 @@ function walk(context: CodeContext, entry: number, limit: number): Walk {
   const instructions = new Map<number, Instruction>();
   const leaders = new Set<number>([entry]);
   const calls: CallSite[] = [];
-  const tables = new Map<number, readonly number[]>();
+  const tables = new Map<number, JumpTargets>();
   const queue = [entry];
   const mayHave = (offset: number): boolean => Math.abs(offset) <= farthest && context.isMet(offset);
   let complete = mayHave(entry);
@@ -154,7 +162,7 @@ function walk(context: CodeContext, entry: number, limit: number): Walk {
       if (name === 'jmp_indirect') {
         const table = indirectTargets(context, insn, at);
         tables.set(at, table);
-        for (const target of table) visit(target);
+        for (const target of new Set(table.targets)) visit(target);
       }
       if (ends) break;
       if (branches) {
@@ -172,22 +180,22 @@ function walk(context: CodeContext, entry: number, limit: number): Walk {
   return { entry, instructions, leaders, calls, tables, complete };
 }
 
-function indirectTargets(context: CodeContext, insn: Instruction, at: number): readonly number[] {
-  const table = tableTargets(context, insn);
-  return table.length > 0 ? table : context.knownTargets(at);
+function indirectTargets(context: CodeContext, insn: Instruction, at: number): JumpTargets {
+  const targets = tableTargets(context, insn);
+  return targets.length > 0 ? { targets, indexed: insn.index >= 0 } : { targets: context.knownTargets(at), indexed: false };
 }
 
 /** Where a jump through a word in memory may go: what the word, or the table that an index selects it from, holds. */
 function tableTargets({ pageAt, peekOffset, mode }: CodeContext, insn: Instruction): number[] {
   const { memory, base, index, scale, displacement, segment } = insn;
   if (!memory || base >= 0 || (index >= 0 && scale !== 2) || (mode & flatBit(segment)) === 0) return [];
-  const found = new Set<number>();
+  const found: number[] = [];
   for (let i = 0; i < (index < 0 ? 1 : maxTable); i++) {
     const offset = peekOffset((displacement + 4 * i) >>> 0);
     if (offset === undefined || pageAt(offset >> pageShift) === undefined) break;
-    found.add(offset);
+    found.push(offset);
   }
-  return [...found];
+  return found;
 }
 
 const scratch = newInstruction();

@@ -50,6 +50,35 @@ describe('regions', () => {
     expect(cpu.statistics.regions.compiled).toBeGreaterThan(0);
   });
 
+  it('jump by the index of a table, to what that holds by then', () => {
+    const source = `again: inc %ecx\nimul $0x343fd, %ecx, %eax\nshr $13, %eax\nand $7, %eax\njmp *0x30000(,%eax,4)
+      add $1, %ebx\njmp again\nadd $20, %ebx\njmp again\nadd $30, %ebx\nimul $3, %ebx, %ebx\njmp again\nadd $40, %ebx\nrol $3, %ebx\njmp again`;
+    const places = [1, 20, 30, 40].map((value) => codeAt + Buffer.from(assemble(source)).indexOf(Uint8Array.of(0x83, 0xc3, value)));
+    const fill = ({ physical }: Machine, turn: number): void => {
+      for (let i = 0; i < 8; i++) physical.write32(0x3_0000 + 4 * i, places[(i * 3 + turn) % 4]!);
+    };
+    const [jit, interpreter] = [machineWith(source, 'jit', { keepCode: true }), machineWith(source, 'interpreter')];
+    for (let turn = 0; turn < 8; turn++) {
+      for (const machine of [jit, interpreter]) {
+        fill(machine, turn >> 1);
+        for (let i = 0; i < 5; i++) machine.cpu.run(budget + turn);
+      }
+      expect(Array.from(jit.cpu.regs), `turn ${turn}`).toEqual(Array.from(interpreter.cpu.regs));
+    }
+    const tables = jit.cpu.regions().filter(({ module }) => Buffer.from(module).includes(Buffer.of(0x0e, 8)));
+    expect(tables.length).toBeGreaterThan(0);
+  });
+
+  it.each([['b', 'al', 'bl'], ['w', 'ax', 'bx'], ['l', 'eax', 'ebx']])('take every condition on a difference (%s) for what it is', (size, left, right) => {
+    const jumps = ['o', 'c', 'z', 'be', 's', 'p', 'l', 'le'].flatMap((code) => [code, `n${code}`]);
+    // behind each comparison the flags are asked for twice, the second time behind an instruction that changes some of them
+    const all = jumps.map((code, i) => `cmp${size} %${right}, %${left}\nj${code} yes${i}\nadd $${i + 3}, %edx\nyes${i}: rol $3, %edx
+      cmp${size} $-3, %${left}\nset${code} %cl\nadd %ecx, %edx\nsub${size} %${left}, (%edi)\nset${code} %cl\nadd %ecx, %edx
+      cmp${size} %${left}, %${right}\n${i % 2 === 0 ? 'stc' : 'inc %esi'}\ncmov${code} %ebx, %esi\nadd %esi, %edx`).join('\n');
+    compare(`again: imul $0x343fd, %ebp, %ebp\nadd $0x269ec3, %ebp\nmov %ebp, %eax\nrol $7, %eax\nmov %eax, %ebx\nsar $9, %ebx\nand $3, %esi
+      mov $0x20000, %edi\nxor %ecx, %ecx\ntest $0x100, %ebp\njz on\nmov %eax, %ebx\non: ${all}\njmp again`, 20);
+  });
+
   it('call routines that are too long to be taken in, and each other deeper than they may', () => {
     const long = (name: string, number: number): string => `${name}: ${`add $${number}, %eax\nrol $3, %eax\n`.repeat(50)}ret\n`;
     compare(`again: call first\ncall second\ncall first\nmov $300, %ecx\ncall deep\njmp again

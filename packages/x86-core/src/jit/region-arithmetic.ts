@@ -5,10 +5,6 @@
 import type { OperationBuilder } from '../operations/operation.js';
 import type { Value } from '../wasm/function-builder.js';
 import type { OperatorName } from '../wasm/operators.js';
-import type { FlagName } from './state-locals.js';
-
-/** The words of the lazy flags, as far as they have been set or asked for since anything about them was known. */
-export type Flags = { [name in FlagName]?: Value };
 
 export abstract class RegionArithmetic {
   protected readonly f: OperationBuilder;
@@ -21,7 +17,6 @@ export abstract class RegionArithmetic {
   protected abstract leaveBefore(condition: Value): void;
   /** A value is the sum of another and a constant. */
   protected abstract noteSum(sum: Value, a: Value, constant: number): void;
-  protected abstract get lastFlags(): Flags;
 
   imm(value: number): Value { return this.f.i32(value); }
 
@@ -56,19 +51,8 @@ export abstract class RegionArithmetic {
   eq(a: Value, b: Value): Value { return this.#do('i32.eq', a, b); }
   ne(a: Value, b: Value): Value { return this.#do('i32.ne', a, b); }
   lessUnsigned(a: Value, b: Value): Value { return this.#do('i32.lt_u', a, b); }
-  isZero(a: Value): Value {
-    return a.operator === 'i32.sub' ? this.f.do('i32.eq', ...a.args) : this.f.do('i32.eqz', a);
-  }
-
-  lessSigned(a: Value, b: Value): Value { return this.#signOfSubtraction(a, b) ?? this.#do('i32.lt_s', a, b); }
-
-  /** SF != OF right after a 32-bit subtraction is one signed comparison of its operands. */
-  #signOfSubtraction(a: Value, b: Value): Value | undefined {
-    const { zero, addend, sum } = this.lastFlags;
-    if (!zero || !addend || !sum || b.constant !== 0 || a.operator !== 'i32.xor') return undefined;
-    if (zero.operator !== 'i32.sub' || zero.args[0] !== sum || zero.args[1] !== addend || a.args[0] !== zero) return undefined;
-    return this.f.do('i32.lt_s', sum, addend);
-  }
+  isZero(a: Value): Value { return this.f.do('i32.eqz', a); }
+  lessSigned(a: Value, b: Value): Value { return this.#do('i32.lt_s', a, b); }
 
   select(condition: Value, yes: Value, no: Value): Value { return this.f.select(condition, yes, no); }
 

@@ -6,7 +6,7 @@
  * misses the translation tables, or anything odd, leaves the region before the instruction has changed anything, and
  * the interpreter goes on there.
  */
-import type { PrivilegedBuilder } from '../builder.js';
+import type { Difference, KnownFlags, PrivilegedBuilder } from '../builder.js';
 import { type Instruction, SlotKind } from '../instruction.js';
 import { type Call, Guard, type Operation, type OperationBuilder, type RegisterFile } from '../operations/operation.js';
 import { repeatRegisters } from '../operations/strings.js';
@@ -19,7 +19,7 @@ import { type Assumptions, differs, noteObservation } from './assumptions.js';
 import { FpuPointers } from './fpu-pointers.js';
 import { FpuRegisters, type KnownDoubles } from './fpu-registers.js';
 import { FpuStack, type StackPlace } from './fpu-stack.js';
-import { type Flags, RegionArithmetic } from './region-arithmetic.js';
+import { RegionArithmetic } from './region-arithmetic.js';
 import { registersIn } from './registers.js';
 import { budgetIndex, FlagIndex, type FlagName, flagNames, localOf, localWords, registerCount, StateLocals } from './state-locals.js';
 import { type Known, Windows } from './windows.js';
@@ -43,8 +43,8 @@ export type Terminator =
   | { kind: 'branch'; condition: Value }
   /** Jumps and calls by their known target. */
   | { kind: 'jump' }
-  /** Anywhere: an EIP. Gates and returns through them may change the privilege level on the way. */
-  | { kind: 'indirect'; eip: Value; throughGate: boolean };
+  /** Anywhere: an EIP. Gates and returns through them may change the privilege level on the way. A table that the EIP comes from may have an index. */
+  | { kind: 'indirect'; eip: Value; throughGate: boolean; index?: Value | undefined };
 
 /** What a region is compiled for, beside its code. */
 export interface RegionContext extends AccessContext {
@@ -59,7 +59,7 @@ export interface RegionContext extends AccessContext {
 /** What is known at the end of a block. */
 export interface Knowledge {
   readonly known: Known;
-  readonly flags: Readonly<Record<string, Value>>;
+  readonly flags: Readonly<KnownFlags<Value>>;
   readonly fpuStack: StackPlace | undefined;
   readonly doubles: KnownDoubles | undefined;
 }
@@ -104,7 +104,7 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   #longest = 0;
   #host: Place | undefined;
   #offset: Value | undefined;
-  #flags: Flags = {};
+  #flags: KnownFlags<Value> = {};
   /** Set by the instruction that ends a block. */
   terminator: Terminator | undefined;
   /** That instruction is a return. */
@@ -339,8 +339,6 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   }
 
   protected noteSum(sum: Value, a: Value, constant: number): void { this.#windows.add(sum, a, constant); }
-
-  protected get lastFlags(): Flags { return this.#flags; }
 
   /** A way out from the midst of a block, under a condition. */
   #leaveWhen(condition: Value, leave: () => void): void {
@@ -605,7 +603,11 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   addend(): Value { return this.#flag('addend'); }
   sum(): Value { return this.#flag('sum'); }
 
+  noteDifference(difference: Difference<Value>): void { this.#flags.difference = difference; }
+  lastDifference(): Difference<Value> | undefined { return this.#flags.difference; }
+
   #setFlag(name: FlagName, value: Value): void {
+    this.#flags.difference = undefined;
     this.#flags[name] = value;
     this.#setLocal(FlagIndex[name], value);
   }
@@ -643,7 +645,9 @@ export class RegionBuilder extends RegionArithmetic implements PrivilegedBuilder
   target(): Value { return this.eipOf(this.#at + this.#insn.length + this.#insn.immediate); }
 
   jump(target: Value): void {
-    this.terminator = this.#insn.definition.branches ? { kind: 'jump' } : { kind: 'indirect', eip: target, throughGate: this.#insn.definition.shortcut !== undefined };
+    const { definition: { branches, shortcut }, memory, index } = this.#insn;
+    this.terminator = branches ? { kind: 'jump' }
+      : { kind: 'indirect', eip: target, throughGate: shortcut !== undefined, index: memory && index >= 0 ? this.#getLocal(index) : undefined };
   }
 
   branch(condition: Value, commit?: () => void): void {

@@ -1,7 +1,7 @@
 /*
  * How results leave their flags behind: the bridge between arithmetic and the lazy words of flags.ts.
  */
-import type { Builder } from '../builder.js';
+import type { Builder, Difference } from '../builder.js';
 import { Eflags } from '../state.js';
 
 const adjustBit = 0x10;
@@ -47,6 +47,7 @@ export function setAddFlags<V>(b: Builder<V>, a: V, c: V, result: V): void {
 /** Flags of result = a - c. */
 export function setSubtractFlags<V>(b: Builder<V>, a: V, c: V, result: V): void {
   setAdditionFlags(b, result, c, result, a);
+  b.noteDifference?.({ left: a, right: c, size: b.size });
 }
 
 /** Flags of a logical result: CF = OF = 0 (and AF = 0, which the manual leaves open). */
@@ -92,8 +93,31 @@ export function parity<V>(b: Builder<V>): V {
   return b.and(b.xor(b.popcount(b.and(b.signWord(), b.imm(0xff))), b.imm(1)), b.imm(1));
 }
 
+/** A condition on the flags of a difference as one comparison of its sides; undefined for those that are none. Both sides are `size` bytes. */
+function comparisonHolds<V>(b: Builder<V>, code: number, { left, right, size }: Difference<V>): V | undefined {
+  const signed = (value: V): V => signExtend(b, value, size);
+  switch (code) {
+    case 2: return b.lessUnsigned(left, right);
+    case 3: return b.isZero(b.lessUnsigned(left, right));
+    case 4: return b.eq(left, right);
+    case 5: return b.ne(left, right);
+    case 6: return b.isZero(b.lessUnsigned(right, left));
+    case 7: return b.lessUnsigned(right, left);
+    case 12: return b.lessSigned(signed(left), signed(right));
+    case 13: return b.isZero(b.lessSigned(signed(left), signed(right)));
+    case 14: return b.isZero(b.lessSigned(signed(right), signed(left)));
+    case 15: return b.lessSigned(signed(right), signed(left));
+    default: return undefined;
+  }
+}
+
 /** Condition codes 0..15 of Jcc, SETcc and CMOVcc as a value that is 0 when false (SDM volume 1, appendix B). */
 export function conditionHolds<V>(b: Builder<V>, code: number): V {
+  const difference = b.lastDifference?.();
+  return (difference && comparisonHolds(b, code, difference)) ?? flagsHold(b, code);
+}
+
+function flagsHold<V>(b: Builder<V>, code: number): V {
   const negate = (code & 1) === 1;
   const finish = (value: V): V => (negate ? b.isZero(value) : value);
   switch (code >> 1) {

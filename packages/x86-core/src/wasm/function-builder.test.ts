@@ -83,3 +83,13 @@ test('what a part uses that is built later stays until then, and no longer', () 
   expect(run(2)).toBe(100);
   expect(body.locals).toHaveLength(2);
 });
+
+test('an index chooses among parts, and all go on behind them', () => {
+  const { run } = written((f, x) => {
+    const sum = f.variable(f.i32(1));
+    const part = (value: number) => () => sum.set(f.do('i32.add', sum.get(), f.i32(value)));
+    f.choose(f.do('i32.sub', x, f.i32(1)), [1, -1, 0, 2, 0], [part(10), part(20), () => f.leave(f.i32(-1))]);
+    f.leave(squared(f, sum.get()));
+  });
+  expect([0, 1, 2, 3, 4, 5, 6, -5].map(run)).toEqual([1, 21 ** 2, 1, 11 ** 2, -1, 11 ** 2, 1, 1]);
+});

@@ -271,6 +271,34 @@ export class FunctionBuilder {
     });
   }
 
+  /** Run the part whose number an index selects from a list; -1 there, and what is beyond its end, selects none. Then go on here. */
+  choose(index: Value, choices: readonly number[], parts: readonly (() => void)[]): void {
+    (index as Node).uses++;
+    const outer = this.#list;
+    const written = parts.map((body) => {
+      this.#list = [];
+      body();
+      return this.#list;
+    });
+    this.#list = outer;
+    outer.push((out) => {
+      const end = out.open(Op.block);
+      for (let i = 0; i < parts.length; i++) out.open(Op.block);
+      out.push(index);
+      out.table(choices.map((part) => (part < 0 ? parts.length : part)), parts.length);
+      // a part comes behind the end of the block that its choice leaves
+      const close = (next: number): void => {
+        out.end();
+        if (next === parts.length) return;
+        out.part(written[next]!, () => {
+          out.indexed(Op.br, out.level - end - 1);
+          close(next + 1);
+        });
+      };
+      close(0);
+    });
+  }
+
   /**
    * A part with values of its own: `exit` leaves it with them, from anywhere inside. Every way through the part must end
    * in an exit or leave the function.

@@ -179,6 +179,13 @@ export class Writer {
     this.code.byte(Op.end);
   }
 
+  /** Branch out of so many blocks, by the number on the stack; out of `beyond` if there is no such number. */
+  table(depths: readonly number[], beyond: number): void {
+    this.code.byte(Op.brTable);
+    this.code.unsigned(depths.length);
+    for (const depth of [...depths, beyond]) this.code.unsigned(depth);
+  }
+
   opcode(code: number): void {
     if (code > 0xff) {
       this.code.byte(code >>> 8);
