@@ -135,7 +135,7 @@ export class Cpu {
     this.#i32[at + (SegmentField.base >> 2)] = cache.base;
     this.#i32[at + (SegmentField.limit >> 2)] = cache.limit;
     this.#i32[at + (SegmentField.access >> 2)] = cache.access;
-    if (register === SegmentRegister.cs) this.#settleLevel();
+    if (register === SegmentRegister.cs) this.#settleLevel(cache);
     this.processor.updateMode();
   }
 
@@ -145,9 +145,9 @@ export class Cpu {
   }
 
   /** The privilege level that goes with the mode and CS. The caller calls updateMode(). */
-  #settleLevel(): void {
+  #settleLevel(code = this.segment(SegmentRegister.cs)): void {
     const { processor } = this;
-    const level = isVirtual8086(processor) ? userLevel : isProtected(processor) ? levelOf(this.segment(SegmentRegister.cs)) : 0;
+    const level = isVirtual8086(processor) ? userLevel : isProtected(processor) ? levelOf(code) : 0;
     this.#i32[State.cpl >> 2] = level;
   }
 

@@ -84,7 +84,7 @@ export class Mmu {
   /** One byte per 4 MiB of linear space: a large page was entered there, so INVLPG has to drop all of it. */
   readonly #largeRegions = new Uint8Array(1024);
 
-  /** What the last fill() found: the error code of a certain page fault, or -1. */
+  /** What the last fill() or findCode() has found: the error code of a certain page fault, or -1. */
   missCode = -1;
   /** Error code of the fault that made walk() return -1. */
   #faultCode = 0;
@@ -116,15 +116,25 @@ export class Mmu {
       }
     }
     const physical = this.#walk(linear, kind, user);
-    if (physical < 0) {
-      this.#i32[State.cr2 >> 2] = linear;
-      raise(Vector.pageFault, this.#faultCode);
-    }
+    if (physical < 0) this.#raise(linear);
     return physical;
+  }
+
+  /** The page fault that the last walk has found. */
+  #raise(linear: number): never {
+    this.#i32[State.cr2 >> 2] = linear;
+    raise(Vector.pageFault, this.#faultCode);
   }
 
   /** translate() for an instruction fetch at the current privilege level. */
   translateCode(linear: number): number {
+    const physical = this.findCode(linear);
+    if (physical < 0) this.#raise(linear);
+    return physical;
+  }
+
+  /** The same without raising anything, because fetches from pages that are not there yet are frequent: -1 then, and missCode is the error code. */
+  findCode(linear: number): number {
     const user = this.#i32[State.cpl >> 2] === 3;
     const page = linear >>> 12;
     const entry = this.#i32[tableOf(AccessKind.read, user) + page]!;
@@ -133,7 +143,11 @@ export class Mmu {
     if (isPlain(entry) && (!this.#canForbidFetches() || (this.#membership[page]! & fetched) !== 0)) {
       return hostOf(entry, linear) - Layout.physical;
     }
-    const physical = this.translate(linear, AccessKind.fetch, user);
+    const physical = this.#walk(linear, AccessKind.fetch, user);
+    if (physical < 0) {
+      this.missCode = this.#faultCode;
+      return -1;
+    }
     if ((this.#membership[page]! & (onList | onGlobalList)) !== 0) this.#membership[page]! |= fetched;
     return physical;
   }

@@ -54,16 +54,21 @@ function impossible(sentence: string): never {
   throw new X86Error('bad-state', sentence);
 }
 
+function isIn(value: number, lowest: number, highest: number): boolean {
+  return Number.isInteger(value) && value >= lowest && value <= highest;
+}
+function isWord(value: number): boolean { return isIn(value, lowestSigned, highestUnsigned); }
+function noWord(field: string, value: number): string { return `${field} is ${hex(value)}: a whole number of 32 bits is wanted, signed or unsigned`; }
+function beyond(field: string, value: number, highest: number): string { return `${field} is ${hex(value)}: a whole number from 0 to ${hex(highest)} is wanted`; }
+
 /** A register's 32 bits, signed or unsigned. */
 export function checkWord(field: string, value: number): void {
-  if (!Number.isInteger(value) || value < lowestSigned || value > highestUnsigned)
-    impossible(`${field} is ${hex(value)}: a whole number of 32 bits is wanted, signed or unsigned`);
+  if (!isWord(value)) impossible(noWord(field, value));
 }
 
 /** A whole number from 0 to `highest`. */
 export function checkRange(field: string, value: number, highest: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > highest)
-    impossible(`${field} is ${hex(value)}: a whole number from 0 to ${hex(highest)} is wanted`);
+  if (!isIn(value, 0, highest)) impossible(beyond(field, value, highest));
 }
 
 /** Which of the eight? */
@@ -118,57 +123,75 @@ export function levelOf(code: SegmentCache): number {
   return isRealMode(code) && (code.access & Access.present) !== 0 && (code.access & Access.expandDown) === 0 ? dpl : code.selector & rplMask;
 }
 
+// ── what is wrong with a segment, as the rest of a sentence that begins with its register. Undefined when nothing is: no words are made then. ──
+
 /** The fields' ranges, and a limit that goes with its granularity. */
-function checkFields(field: string, { selector, base, limit, access }: SegmentCache): void {
-  checkRange(`${field}: selector`, selector, selectorMask);
-  checkWord(`${field}: base`, base);
-  checkWord(`${field}: limit`, limit);
-  checkWord(`${field}: access`, access);
+function wrongWithFields({ selector, base, limit, access }: SegmentCache): string | undefined {
+  if (!isIn(selector, 0, selectorMask)) return beyond('selector', selector, selectorMask);
+  if (!isWord(base)) return noWord('base', base);
+  if (!isWord(limit)) return noWord('limit', limit);
+  if (!isWord(access)) return noWord('access', access);
   const strange = access & ~accessBits;
-  if (strange !== 0)
-    impossible(`${field}: access is ${hex(access)}: its bits ${hex(strange >>> 0)} are no part of it; only a descriptor's bits 8..15 and 20..23 are`);
+  if (strange !== 0) return `access is ${hex(access)}: its bits ${hex(strange >>> 0)} are no part of it; only a descriptor's bits 8..15 and 20..23 are`;
   const granular = (access & Access.granular) !== 0;
-  if (granular && (limit & pageMask) !== pageMask)
-    impossible(`${field}: limit is ${hex(limit)}: with granularity (Access.granular) a limit ends in 0xfff`);
-  if (!granular && limit >>> 0 > byteLimit)
-    impossible(`${field}: limit is ${hex(limit)}: without granularity (Access.granular) it is at most ${hex(byteLimit)}`);
+  if (granular && (limit & pageMask) !== pageMask) return `limit is ${hex(limit)}: with granularity (Access.granular) a limit ends in 0xfff`;
+  if (!granular && limit >>> 0 > byteLimit) return `limit is ${hex(limit)}: without granularity (Access.granular) it is at most ${hex(byteLimit)}`;
+  return undefined;
 }
 
 /** Kinds of segment that a register can hold. */
-function checkKind(field: string, register: number, { selector, limit, access }: SegmentCache): void {
-  const wrong = (what: string): never => impossible(`${field}: access is ${hex(access)}, which is ${what}`);
-  if (register === SegmentRegister.ldtr || register === SegmentRegister.tr) {
-    const type = access & typeMask;
-    if (register === SegmentRegister.ldtr && type !== systemType.ldt) wrong(`no local descriptor table (type 2)`);
-    if (register === SegmentRegister.tr && type !== systemType.busyTss16 && type !== systemType.busyTss32) wrong(`no busy task state segment (type 3 or 11)`);
-    if ((selector & localTable) !== 0) impossible(`${field}: selector is ${hex(selector)}: its descriptor can only be in the GDT; clear bit 2`);
-    return;
-  }
-  if ((access & Access.notSystem) === 0) wrong('a system segment; set Access.notSystem');
+function wrongWithKind(register: number, { selector, limit, access }: SegmentCache): string | undefined {
+  const kind = wrongKind(register, limit, access);
+  if (kind !== undefined) return `access is ${hex(access)}, which is ${kind}`;
+  const isSystem = register === SegmentRegister.ldtr || register === SegmentRegister.tr;
+  return isSystem && (selector & localTable) !== 0 ? `selector is ${hex(selector)}: its descriptor can only be in the GDT; clear bit 2` : undefined;
+}
+
+function wrongKind(register: number, limit: number, access: number): string | undefined {
+  const type = access & typeMask;
+  if (register === SegmentRegister.ldtr) return type === systemType.ldt ? undefined : 'no local descriptor table (type 2)';
+  if (register === SegmentRegister.tr) return type === systemType.busyTss16 || type === systemType.busyTss32 ? undefined : 'no busy task state segment (type 3 or 11)';
+  if ((access & Access.notSystem) === 0) return 'a system segment; set Access.notSystem';
   const code = isCodeSegment(access);
   const writable = (access & Access.writable) !== 0;
   if (register === SegmentRegister.cs) {
     // real-address and virtual-8086 mode put data into CS, of 64 KiB always
     const fromReal = !code && writable && (access & (Access.expandDown | Access.granular | Access.big)) === 0 && limit === realLimit;
-    if (!code && !fromReal) wrong('no code segment; set Access.code');
-  } else if (register === SegmentRegister.ss) {
-    if (code || !writable) wrong('no writable data segment, as a stack must be; set Access.writable and leave Access.code out');
-  } else if (code && !writable) wrong('a code segment that cannot be read; set Access.writable, which for code means readable');
+    return code || fromReal ? undefined : 'no code segment; set Access.code';
+  }
+  if (register === SegmentRegister.ss)
+    return code || !writable ? 'no writable data segment, as a stack must be; set Access.writable and leave Access.code out' : undefined;
+  return code && !writable ? 'a code segment that cannot be read; set Access.writable, which for code means readable' : undefined;
 }
 
 /** In protected mode: what the selector asks for and what the descriptor allows. */
-function checkPrivilege(field: string, register: number, cache: SegmentCache): void {
+function wrongWithPrivilege(register: number, cache: SegmentCache): string | undefined {
   const { selector, access } = cache;
-  if (isRealMode(cache)) return;
+  if (isRealMode(cache)) return undefined;
   const dpl = (access & Access.dplMask) >>> Access.dplShift;
   const rpl = selector & rplMask;
   const conforming = isCodeSegment(access) && (access & Access.expandDown) !== 0;
-  const levels = `its descriptor's privilege level is ${dpl}, its selector's ${rpl}`;
-  if (register === SegmentRegister.cs && (conforming ? dpl > rpl : dpl !== rpl))
-    impossible(`${field}: ${levels}: ${conforming ? 'conforming code must not be less privileged than who runs it' : 'for code both must be the same'}`);
-  if (register === SegmentRegister.ss && dpl !== rpl) impossible(`${field}: ${levels}: for a stack both must be the same`);
-  if (register !== SegmentRegister.cs && register !== SegmentRegister.ss && !conforming && dpl < rpl)
-    impossible(`${field}: ${levels}: the selector must not be less privileged than the descriptor`);
+  const rule = brokenRule(register, conforming, dpl, rpl);
+  return rule && `its descriptor's privilege level is ${dpl}, its selector's ${rpl}: ${rule}`;
+}
+
+function brokenRule(register: number, conforming: boolean, dpl: number, rpl: number): string | undefined {
+  if (register === SegmentRegister.cs) {
+    if (conforming) return dpl > rpl ? 'conforming code must not be less privileged than who runs it' : undefined;
+    return dpl !== rpl ? 'for code both must be the same' : undefined;
+  }
+  if (register === SegmentRegister.ss) return dpl !== rpl ? 'for a stack both must be the same' : undefined;
+  return !conforming && dpl < rpl ? 'the selector must not be less privileged than the descriptor' : undefined;
+}
+
+function wrongWithSegment(register: number, cache: SegmentCache, isProtected: boolean): string | undefined {
+  const wrong = wrongWithFields(cache);
+  if (wrong !== undefined) return wrong;
+  const { base, limit, access } = cache;
+  if (access === 0 && base === 0 && limit === 0 && register !== SegmentRegister.tr) return undefined;
+  if ((access & Access.present) === 0)
+    return `access is ${hex(access)}: a segment that is not present cannot be loaded; set Access.present, or base, limit and access to 0 for an unusable segment${register === SegmentRegister.tr ? ' (which tr never is)' : ''}`;
+  return wrongWithKind(register, cache) ?? (isProtected && register < SegmentRegister.ldtr ? wrongWithPrivilege(register, cache) : undefined);
 }
 
 /**
@@ -178,12 +201,6 @@ function checkPrivilege(field: string, register: number, cache: SegmentCache): v
  */
 export function checkSegment(where: string, register: number, cache: SegmentCache, isProtected: boolean): void {
   checkSegmentRegister(register);
-  const field = `${where}: ${names[register]}`;
-  checkFields(field, cache);
-  const { base, limit, access } = cache;
-  if (access === 0 && base === 0 && limit === 0 && register !== SegmentRegister.tr) return;
-  if ((access & Access.present) === 0)
-    impossible(`${field}: access is ${hex(access)}: a segment that is not present cannot be loaded; set Access.present, or base, limit and access to 0 for an unusable segment${register === SegmentRegister.tr ? ' (which tr never is)' : ''}`);
-  checkKind(field, register, cache);
-  if (isProtected && register < SegmentRegister.ldtr) checkPrivilege(field, register, cache);
+  const wrong = wrongWithSegment(register, cache, isProtected);
+  if (wrong !== undefined) impossible(`${where}: ${names[register]}: ${wrong}`);
 }

@@ -7,7 +7,7 @@ import { VmConsole } from './console-stream.js';
 import { anywhereSleeper } from './event-loop.js';
 import { GuestVm } from './guest-vm.js';
 import { type BootOptions, checkMemory, DEFAULT_MEMORY } from './options.js';
-import { virtualTime, type VirtualTimeOptions, wallTime } from './time.js';
+import { stopwatch, virtualTime, type VirtualTimeOptions, wallTime } from './time.js';
 
 /** What messages call the kernel that comes with us. */
 export const BUILT_IN_KERNEL_NAME = 'the built-in Guest';
@@ -40,7 +40,7 @@ export async function bootGuest(options: BootOptions = {}): Promise<GuestVm> {
     console,
     random: randomSource(options.rng, virtual),
     time: virtual === undefined ? wallTime(options.sleeper ?? anywhereSleeper()) : virtualTime(virtual),
-    stopwatch: virtual === undefined ? () => performance.now() : undefined,
+    stopwatch: virtual === undefined ? stopwatch : undefined,
   });
 }
 

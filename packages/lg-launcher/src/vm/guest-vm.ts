@@ -14,6 +14,7 @@ import type { VmConsole } from './console-stream.js';
 import { breathe } from './event-loop.js';
 import { type GuestExit, guestExit, POWER_OFF_MESSAGE } from './exit.js';
 import { takeStatistics, type VmStatistics } from './statistics.js';
+import { stopwatch } from './time.js';
 import { watchFor } from './watch.js';
 
 /** The event loop gets its turn after so many milliseconds. */
@@ -34,7 +35,7 @@ export class GuestVm {
   readonly exit: Promise<GuestExit>;
 
   readonly #blueprint: Blueprint;
-  readonly #startedAt = performance.now();
+  readonly #startedAt = stopwatch();
   #computer: Computer;
   #boots = 1;
   #ending: GuestExit | undefined;
@@ -123,17 +124,17 @@ export class GuestVm {
     const { lguest, bus } = this.#computer;
     const { time, options: { profiler } } = this.#blueprint;
     profiler?.begin();
-    let turnStarted = performance.now();
+    let turnStarted = stopwatch();
     let left = time.slice();
     while (this.#ending === undefined) {
       if (this.#deadline !== undefined && time.clock.now() >= this.#deadline) {
         this.#timeIsUp();
         break;
       }
-      const before = performance.now();
+      const before = stopwatch();
       if (before - turnStarted >= TURN_MILLISECONDS) {
         await breathe();
-        turnStarted = performance.now();
+        turnStarted = stopwatch();
         continue;
       }
       const congested = this.console.congested;
@@ -154,7 +155,7 @@ export class GuestVm {
           if (left <= 0 || this.#deadline !== undefined) left = time.slice();
           break;
         case 'yield':
-          time.ran(ran, performance.now() - before);
+          time.ran(ran, stopwatch() - before);
           left = time.slice();
           break;
         case 'halted':

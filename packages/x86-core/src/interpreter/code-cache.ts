@@ -93,7 +93,10 @@ export class CodeCache {
     return { decoded: this.#cpu.u32[State.decoded >> 2]!, invalidations: this.#invalidations, evictions: this.#evictions };
   }
 
-  /** Record for the code at a linear address with the current mode and privilege. Raises #PF as a fetch would. */
+  /**
+   * Record for the code at a linear address with the current mode and privilege; 0 where it is the reference engine's. -1 for
+   * a page fault: Mmu.missCode is its error code.
+   */
   recordAt(linear: number): number {
     const cpu = this.#cpu;
     const slot = (cpu.i32[State.codeTable >> 2]! >> 2) + (linear >>> 12);
@@ -102,7 +105,8 @@ export class CodeCache {
       const record = cpu.i32[(table >> 2) + (linear & pageMask)]!;
       if (record !== 0) return record;
     }
-    const physical = cpu.mmu.translateCode(linear);
+    const physical = cpu.mmu.findCode(linear);
+    if (physical < 0) return -1;
     const page = this.#pageAround(physical);
     if (page === undefined) return 0;
     table = page.table;

@@ -4,6 +4,8 @@
  * The generated function runs from record to record until it meets an address without one, the end of the budget, or an
  * instruction after which nothing may be taken for granted. This file is the other half of that conversation.
  */
+import { newInstruction } from '../decode.js';
+import { type Instruction, SlotKind } from '../instruction.js';
 import { addToCounter, readCounter } from '../counter.js';
 import { definitionOf } from '../definition.js';
 import type { Engine } from '../engine.js';
@@ -61,6 +63,9 @@ export class InterpreterEngine implements Engine {
   readonly #executedToFault: ReadonlySet<number>;
   /** Handlers of instructions that do not look at where they would write while an exception keeps them from it. */
   readonly #mayNotWrite: ReadonlySet<number>;
+  /** What does INT n, and such an instruction. */
+  readonly #interruptHandler: number;
+  readonly #interrupt: Instruction = { ...newInstruction(), definition: definitionOf('int') };
   readonly #module: WebAssembly.Module;
   #run!: RunFunction;
   #operations!: WebAssembly.Table;
@@ -97,6 +102,7 @@ export class InterpreterEngine implements Engine {
     const pushAll = generated.handlers.get(shapeKey(definitionOf('pusha'), 4, 4, [], [], MemoryForm.none))!;
     this.#executedToFault = new Set(cpu.undefinedResults === 'intel' ? [...callsThat(({ write }) => write), pushAll] : []);
     this.#mayNotWrite = cpu.undefinedResults === 'intel' ? callsThat(({ write, pointers }) => write && pointers) : new Set();
+    this.#interruptHandler = generated.handlers.get(shapeKey(definitionOf('int'), 4, 4, [SlotKind.immediate], [1], MemoryForm.none))!;
     this.code = new CodeCache(cpu, generated, (unit) => this.#install(unit));
     this.#module = module;
     this.#instantiate();
@@ -294,15 +300,12 @@ export class InterpreterEngine implements Engine {
 
   /** The record at EIP. Undefined when there is none: then an exception has been delivered, or the instruction executed. */
   #recordHere(): number | undefined {
-    let record = 0;
-    try {
-      record = this.code.recordAt(this.#cpu.i32[EIP]! >>> 0);
-    } catch (fault) {
-      this.#stepper.fault(fault);
-      return undefined;
-    }
+    const linear = this.#cpu.i32[EIP]! >>> 0;
+    const record = this.code.recordAt(linear);
+    if (record > 0) return record;
     if (record === 0) this.#stepOne();
-    return record || undefined;
+    else this.#pageFault(linear, this.#cpu.mmu.missCode);
+    return undefined;
   }
 
   /** @returns why the generated code came back, if it was called */
@@ -383,11 +386,9 @@ export class InterpreterEngine implements Engine {
     cpu.i32[State.besideCode >> 2] = 1;
   }
 
-  /** The access that missed is the instruction's first that cannot be done: no need to execute it to find out. */
-  #pageFault(): void {
-    const code = this.#missCode;
-    this.#missCode = -1;
-    this.#cpu.i32[State.cr2 >> 2] = this.#missLinear;
+  /** A fetch, or the instruction's first access that cannot be done, faults: no need to execute it to find out. */
+  #pageFault(linear: number, code: number): void {
+    this.#cpu.i32[State.cr2 >> 2] = linear;
     this.#stepper.deliver(Vector.pageFault, code);
   }
 
@@ -406,7 +407,9 @@ export class InterpreterEngine implements Engine {
     this.#stepper.account(unspent);
     if (this.#missCode >= 0 && !this.#executedToFault.has(this.#handlerOf(record))) {
       i32[BUDGET] = unspent;
-      this.#pageFault();
+      const code = this.#missCode;
+      this.#missCode = -1;
+      this.#pageFault(this.#missLinear, code);
       return 1;
     }
     this.#missCode = -1;
@@ -414,7 +417,7 @@ export class InterpreterEngine implements Engine {
     let length = 0;
     let follows = false;
     try {
-      const insn = this.#stepper.reference.fetch();
+      const insn = this.#interruptIn(record) ?? this.#stepper.reference.fetch();
       length = insn.length;
       // behind a record that ends a run lies another run, or nothing
       follows = !(insn.definition.ends || insn.definition.branches);
@@ -442,6 +445,16 @@ export class InterpreterEngine implements Engine {
     }
     i32[BUDGET] = rest;
     return 1;
+  }
+
+  /** INT is how guests call their owner, and its record says all there is to know: no need to fetch it again. Undefined for others. */
+  #interruptIn(record: number): Instruction | undefined {
+    const { i32, u8 } = this.#cpu;
+    if (this.#handlerOf(record) !== this.#interruptHandler) return undefined;
+    const insn = this.#interrupt;
+    insn.immediate = i32[(record + Field.immediate) >> 2]!;
+    insn.length = u8[record + Field.length]!;
+    return insn;
   }
 
   /** An instruction that crosses into the next page has just been fetched from there: its check may succeed next time. */

@@ -102,6 +102,18 @@ export function successorsOf({ target, next, guesses }: Block): number[] {
   return [target, next, ...guesses].filter((block) => block >= 0);
 }
 
+/** Where the innermost loop around a region's entry begins, if that is elsewhere: compilers put loops behind their beginnings. */
+export function loopAround(blocks: readonly Block[]): number | undefined {
+  const entry = blocks[0]!.start;
+  let [header, length] = [entry, Number.POSITIVE_INFINITY];
+  for (const { start, target, instructions } of blocks) {
+    if (instructions[instructions.length - 1]!.definition.name === 'call') continue;
+    const to = target < 0 ? start : blocks[target]!.start;
+    if (to < start && to <= entry && start >= entry && start - to < length) [header, length] = [to, start - to];
+  }
+  return header === entry ? undefined : header;
+}
+
 /** A routine's pieces, its entry's first. */
 function piecesOf(routine: Routine): Piece[] {
   const { entry, instructions, leaders } = routine;

@@ -16,7 +16,7 @@ import type { Processor } from '../processor.js';
 import { Layout, State } from '../state.js';
 import { missesPerLook } from './accesses.js';
 import { Batch } from './batch.js';
-import { type Block, inPages } from './blocks.js';
+import { type Block, inPages, loopAround } from './blocks.js';
 import { type Assumptions, assumeNow, declinesPerLook, noAssumptions, takeObservation } from './assumptions.js';
 import { CallProfiles } from './call-profiles.js';
 import { compileRegion } from './compile.js';
@@ -202,10 +202,7 @@ export class Jit {
 
   /** Regions have been left for a linear address that has none often. */
   leftFor(linear: number): void {
-    const found = this.#code.find(linear);
-    if (!found) return;
-    const start = (linear & ~pageMask) + beginning(this.#codeAt(this.#originAt(found, linear)), linear & pageMask);
-    this.#meet(start >>> 0, Math.ceil(this.#settings.hotAfter / exitWeight), 1);
+    this.#meet(linear, Math.ceil(this.#settings.hotAfter / exitWeight), 1);
   }
 
   /** The region in a place asks to be made anew: it has learned where its indirect calls go, or that its windows are of no use. */
@@ -247,7 +244,7 @@ export class Jit {
   /** @param ifCovered how much hotter it must be where a region has the instruction already */
   #meet(linear: number, times: number, ifCovered: number): void {
     const found = this.#code.find(linear);
-    if (!found || this.#isPseudo(found.record) || this.#batch.hasAt(found.record)) return;
+    if (!found || (this.#isPseudo(found.record) && this.#handlerOf(found.record) !== Handler.step) || this.#batch.hasAt(found.record)) return;
     const covered = this.#regions.isCovered(found.record);
     // a budget may end anywhere, but goes on from there once only
     if (covered && ifCovered > 1 && !this.#regions.isLeader(found.record)) return;
@@ -258,22 +255,30 @@ export class Jit {
     this.#start(this.#begin(this.#originAt(found, linear)));
   }
 
-  /** Compile what is hot: the loop around it rather than a loop from its middle. */
-  *#begin(origin: Origin): Generator<void, void> {
-    const { linear } = origin;
+  /** Compile what is hot: what comes behind instructions that no region can have, and the loop around it rather than a loop from its middle. */
+  *#begin(met: Origin): Generator<void, void> {
+    const offset = met.linear & pageMask;
+    const first = beginning(this.#codeAt(met), offset);
+    const origin = first === offset ? met : this.#originNear(met, first);
+    if (origin === undefined || this.#batch.hasAt(origin.record)) return;
     const blocks = this.#discover(origin);
     const header = blocks && loopAround(blocks);
-    const start = ((linear & ~pageMask) + (header ?? 0)) >>> 0;
-    const above = header === undefined ? undefined : this.#code.find(start);
-    if (above === undefined || this.#isPseudo(above.record) || this.#regions.isCovered(above.record)) {
+    const around = header === undefined ? undefined : this.#originNear(origin, header);
+    if (around === undefined || this.#regions.isCovered(around.record)) {
       // a region that has the loop is left from within: then this is where it goes on
       if (blocks) yield* this.#compile(origin, blocks);
     } else {
-      const around = this.#originAt(above, start);
       const loop = this.#discover(around);
       if (loop) yield* this.#compile(around, loop);
     }
-    this.#heat.restart(origin.record);
+    this.#heat.restart(met.record);
+  }
+
+  /** A place at an offset from an origin's page where a region can begin, but none does. */
+  #originNear({ linear }: Origin, offset: number): Origin | undefined {
+    const start = ((linear & ~pageMask) + offset) >>> 0;
+    const found = this.#code.find(start);
+    return found === undefined || this.#isPseudo(found.record) ? undefined : this.#originAt(found, start);
   }
 
   #start(steps: Generator<void, void>): void {
@@ -324,8 +329,9 @@ export class Jit {
     return { page, record, linear, pages: this.#pagesFrom(page, linear >>> pageShift), user: this.#user, readTable: i32[State.tlbRead >> 2]!, codeTables: i32[State.codeTable >> 2]!, now: assumeNow(i32) };
   }
 
-  /** There is no instruction at the record, or a region begins there. */
-  #isPseudo(record: number): boolean { return this.#cpu.u16[(record + Field.handler) >> 1]! <= Handler.region; }
+  /** No region can begin at the record: it stands for no instruction, or for one that no region can have, or one begins there. */
+  #isPseudo(record: number): boolean { return this.#handlerOf(record) <= Handler.region; }
+  #handlerOf(record: number): number { return this.#cpu.u16[(record + Field.handler) >> 1]!; }
 
   #discover(origin: Origin): Block[] | undefined { return discover(this.#codeAt(origin), origin.linear & pageMask); }
 
@@ -481,15 +487,3 @@ function recordIn(page: CodePage, offset: number, i32: Int32Array): number { ret
 
 /** What an instruction's links and profile go by. */
 function keyOf(page: CodePage, offset: number, user: boolean): number { return 2 * (page.table + 4 * (offset & pageMask)) + (user ? 1 : 0); }
-
-/** Where the innermost loop around a region's entry begins, if that is elsewhere: compilers put loops behind their beginnings. */
-function loopAround(blocks: readonly Block[]): number | undefined {
-  const entry = blocks[0]!.start;
-  let [header, length] = [entry, Number.POSITIVE_INFINITY];
-  for (const { start, target, instructions } of blocks) {
-    if (instructions[instructions.length - 1]!.definition.name === 'call') continue;
-    const to = target < 0 ? start : blocks[target]!.start;
-    if (to < start && to <= entry && start >= entry && start - to < length) [header, length] = [to, start - to];
-  }
-  return header === entry ? undefined : header;
-}
