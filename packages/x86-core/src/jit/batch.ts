@@ -12,6 +12,9 @@ import type { Region } from './regions.js';
 const mostRegions = 8;
 const mostBytes = 0x1_0000;
 
+/** Nor does one whose regions would have been called so often: places that regions are left for often are looked at now and then. */
+const mostMissed = 16;
+
 /** Each time there are so many regions more, those that follow wait longer by as much again: they matter less, and modules add up. */
 const calming = 8;
 
@@ -26,6 +29,8 @@ export class Batch {
   readonly #patience: number;
   #waiting: Waiting[] = [];
   #looks = 0;
+  /** How often somebody has come by for one. */
+  #missed = 0;
 
   /** @param patience looks without a further region after which nobody waits any longer */
   constructor(patience: number) {
@@ -37,8 +42,12 @@ export class Batch {
 
   get size(): number { return this.#waiting.length; }
 
-  /** Does a region wait that begins at a record? */
-  hasAt(record: number): boolean { return this.#waiting.some(({ region }) => region.record === record); }
+  /** Does a region wait that begins at a record? Who asks comes by there, and would have it. */
+  keepsWaiting(record: number): boolean {
+    if (!this.#waiting.some(({ region }) => region.record === record)) return false;
+    this.#missed++;
+    return true;
+  }
 
   add(region: Region, body: FunctionBody): void {
     this.#waiting.push({ region, body });
@@ -56,7 +65,7 @@ export class Batch {
   isDue(regions: number): boolean {
     if (this.#waiting.length === 0) return false;
     const bytes = this.#waiting.reduce((sum, { body }) => sum + body.code.length, 0);
-    return this.#waiting.length >= mostRegions || bytes >= mostBytes || ++this.#looks > this.#patience * (1 + regions / calming);
+    return this.#waiting.length >= mostRegions || bytes >= mostBytes || this.#missed >= mostMissed || ++this.#looks > this.#patience * (1 + regions / calming);
   }
 
   /** Take all that wait, as one module for an instance of which a memory and the table of functions are wanted. */
@@ -64,6 +73,7 @@ export class Batch {
     const functions = this.#waiting.map(({ body }) => body);
     const regions = this.#waiting.map(({ region }) => region);
     this.#waiting = [];
+    this.#missed = 0;
     return { regions, module: encodeModule({ memoryPages, imports: [], functions, table: { size: tableSize, offset: 0, elements: [] } }) };
   }
 }

@@ -209,7 +209,7 @@ export class Jit {
   improve(place: number): void {
     const region = this.#regions.at(place);
     const found = region && this.#code.find(region.linear);
-    if (this.busy || found === undefined || found.record !== region?.record || region.user !== this.#user || this.#batch.hasAt(found.record)) return;
+    if (this.busy || found === undefined || found.record !== region?.record || region.user !== this.#user || this.#batch.keepsWaiting(found.record)) return;
     if (!this.#learn(place, region)) return;
     this.#start(this.#again(this.#originAt(found, region.linear), place));
   }
@@ -244,7 +244,7 @@ export class Jit {
   /** @param ifCovered how much hotter it must be where a region has the instruction already */
   #meet(linear: number, times: number, ifCovered: number): void {
     const found = this.#code.find(linear);
-    if (!found || (this.#isPseudo(found.record) && this.#handlerOf(found.record) !== Handler.step) || this.#batch.hasAt(found.record)) return;
+    if (!found || (this.#isPseudo(found.record) && this.#handlerOf(found.record) !== Handler.step) || this.#batch.keepsWaiting(found.record)) return;
     const covered = this.#regions.isCovered(found.record);
     // a budget may end anywhere, but goes on from there once only
     if (covered && ifCovered > 1 && !this.#regions.isLeader(found.record)) return;
@@ -260,7 +260,7 @@ export class Jit {
     const offset = met.linear & pageMask;
     const first = beginning(this.#codeAt(met), offset);
     const origin = first === offset ? met : this.#originNear(met, first);
-    if (origin === undefined || this.#batch.hasAt(origin.record)) return;
+    if (origin === undefined || this.#batch.keepsWaiting(origin.record)) return;
     const blocks = this.#discover(origin);
     const header = blocks && loopAround(blocks);
     const around = header === undefined ? undefined : this.#originNear(origin, header);
