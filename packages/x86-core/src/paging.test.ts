@@ -250,6 +250,10 @@ describe('PAE', () => {
     poke32(cpu, leaf + 8 * 6, 0);
     expect(faultOf(() => cpu.mmu.translateCode(0x6000))).toEqual({ vector: 14, errorCode: PageFault.fetch });
     expect(cpu.mmu.translateCode(0x7000)).toBe(0x7000);
+    // to ask is no fault
+    cpu.i32[State.cr2 >> 2] = 0;
+    expect([cpu.mmu.findCode(0x6000), cpu.mmu.missCode, cpu.i32[State.cr2 >> 2]]).toEqual([-1, PageFault.fetch, 0]);
+    expect(cpu.mmu.findCode(0x7123)).toBe(0x7123);
   });
 });
 

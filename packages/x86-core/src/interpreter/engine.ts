@@ -4,13 +4,13 @@
  * The generated function runs from record to record until it meets an address without one, the end of the budget, or an
  * instruction after which nothing may be taken for granted. This file is the other half of that conversation.
  */
-import { newInstruction } from '../decode.js';
-import { type Instruction, SlotKind } from '../instruction.js';
 import { addToCounter, readCounter } from '../counter.js';
+import { newInstruction } from '../decode.js';
 import { definitionOf } from '../definition.js';
 import type { Engine } from '../engine.js';
 import { Stepper } from '../engine.js';
 import { Vector } from '../fault.js';
+import { type Instruction, SlotKind } from '../instruction.js';
 import { AccessKind } from '../paging.js';
 import type { Processor } from '../processor.js';
 import { Eflags, Layout, Mode, State } from '../state.js';
