@@ -4,7 +4,6 @@
  * Compiling takes longer than all else about a case, so the JIT is asked about fewer of them.
  */
 import type { Engine } from '../src/engine.js';
-import { CpuFault } from '../src/fault.js';
 import { Handler } from '../src/interpreter/handlers.js';
 import { InterpreterEngine } from '../src/interpreter/engine.js';
 import { Field } from '../src/interpreter/record.js';
@@ -42,22 +41,13 @@ class RegionEngine implements Engine {
     if ((i32[State.mode >> 2]! & (Mode.fast | Mode.alignmentCheck)) !== Mode.fast) return;
     const { code, jit } = this.#engine;
     const eip = i32[State.eip >> 2]! >>> 0;
-    const record = recordAt(() => code.recordAt(eip));
-    if (record === 0) return;
+    const record = code.recordAt(eip);
+    if (record <= 0) return;
     for (let i = 0; i < mostSamples && u16[(record + Field.handler) >> 1] !== Handler.region; i++) jit!.sample(eip);
   }
 
   /** Instructions that regions have executed. */
   get inRegions(): number { return this.#cpu.u32[IN_REGIONS]!; }
-}
-
-function recordAt(find: () => number): number {
-  try {
-    return find();
-  } catch (thrown) {
-    if (thrown instanceof CpuFault) return 0;
-    throw thrown;
-  }
 }
 
 /** A machine that runs cases in regions. */
