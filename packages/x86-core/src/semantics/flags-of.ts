@@ -117,6 +117,7 @@ export function conditionHolds<V>(b: Builder<V>, code: number): V {
   return (difference && comparisonHolds(b, code, difference)) ?? flagsHold(b, code);
 }
 
+/** The same from the words of the flags, whatever they are of. */
 function flagsHold<V>(b: Builder<V>, code: number): V {
   const negate = (code & 1) === 1;
   const finish = (value: V): V => (negate ? b.isZero(value) : value);
