@@ -248,19 +248,22 @@ export class FunctionBuilder {
     };
   }
 
+  /** What a part is built of, to be put somewhere. */
+  #apart(body: (() => void) | undefined): Statement[] {
+    const outer = this.#list;
+    this.#list = [];
+    body?.();
+    const inside = this.#list;
+    this.#list = outer;
+    return inside;
+  }
+
   /** Run a part only when the condition is not 0. */
   when(condition: Value, then: () => void, otherwise?: () => void): void {
     if (condition.constant !== undefined) return condition.constant !== 0 ? then() : otherwise?.();
     (condition as Node).uses++;
-    const outer = this.#list;
-    const part = (body: (() => void) | undefined): Statement[] => {
-      this.#list = [];
-      body?.();
-      return this.#list;
-    };
-    const [yes, no] = [part(then), part(otherwise)];
-    this.#list = outer;
-    outer.push((out) => {
+    const [yes, no] = [this.#apart(then), this.#apart(otherwise)];
+    this.#list.push((out) => {
       out.push(condition);
       out.open(Op.if);
       out.part(yes, () => {
@@ -274,14 +277,8 @@ export class FunctionBuilder {
   /** Run the part whose number an index selects from a list; -1 there, and what is beyond its end, selects none. Then go on here. */
   choose(index: Value, choices: readonly number[], parts: readonly (() => void)[]): void {
     (index as Node).uses++;
-    const outer = this.#list;
-    const written = parts.map((body) => {
-      this.#list = [];
-      body();
-      return this.#list;
-    });
-    this.#list = outer;
-    outer.push((out) => {
+    const written = parts.map((body) => this.#apart(body));
+    this.#list.push((out) => {
       const end = out.open(Op.block);
       for (let i = 0; i < parts.length; i++) out.open(Op.block);
       out.push(index);
@@ -304,19 +301,15 @@ export class FunctionBuilder {
    * in an exit or leave the function.
    */
   block(types: readonly WasmType[], body: (exit: (...values: Value[]) => void) => void): Value[] {
-    const outer = this.#list;
-    this.#list = [];
     const values = types.map((type) => this.#given(type));
     let level = 0;
-    body((...results) => {
+    const inside = this.#apart(() => body((...results) => {
       this.#action(results, (out) => {
         for (const value of [...values].reverse()) out.indexed(Op.localSet, value.local);
         out.indexed(Op.br, out.level - level - 1);
       });
-    });
-    const inside = this.#list;
-    this.#list = outer;
-    outer.push((out) => {
+    }));
+    this.#list.push((out) => {
       for (const value of values) value.local = out.local(value.type);
       level = out.open(Op.block);
       out.part(inside, () => out.end());
@@ -326,13 +319,9 @@ export class FunctionBuilder {
 
   /** A loop; `again` goes back to its start. Every way through the body must end in that, or leave it. */
   loop(body: (again: () => void) => void): void {
-    const outer = this.#list;
-    this.#list = [];
     let level = 0;
-    body(() => this.#list.push((out) => out.indexed(Op.br, out.level - level - 1)));
-    const inside = this.#list;
-    this.#list = outer;
-    outer.push((out) => {
+    const inside = this.#apart(() => body(() => this.#list.push((out) => out.indexed(Op.br, out.level - level - 1))));
+    this.#list.push((out) => {
       level = out.open(Op.loop);
       out.openStretch();
       out.part(inside, () => {
@@ -363,11 +352,7 @@ export class FunctionBuilder {
 
   /** A part that is built once. @returns writes it here, wherever that is; its values are its own in each place */
   reusable(body: () => void): () => void {
-    const outer = this.#list;
-    this.#list = [];
-    body();
-    const inside = this.#list;
-    this.#list = outer;
+    const inside = this.#apart(body);
     return () => {
       this.#list.push((out) => {
         out.openStretch();
@@ -378,12 +363,8 @@ export class FunctionBuilder {
 
   /** A part that is written only if it turns out to be needed: asked when all has been built. */
   ifNeeded(needed: () => boolean, body: () => void): void {
-    const outer = this.#list;
-    this.#list = [];
-    body();
-    const inside = this.#list;
-    this.#list = outer;
-    outer.push((out) => {
+    const inside = this.#apart(body);
+    this.#list.push((out) => {
       if (needed()) out.part(inside);
     });
   }
@@ -405,12 +386,7 @@ export class FunctionBuilder {
     // what is used more than once has been computed by then
     for (const value of values as Node[]) value.uses += usesToBe;
     this.#list.push((out) => {
-      const outer = this.#list;
-      this.#list = [];
-      body();
-      const inside = this.#list;
-      this.#list = outer;
-      out.part(inside, () => { for (const value of values as Node[]) out.used(value, usesToBe); });
+      out.part(this.#apart(body), () => { for (const value of values as Node[]) out.used(value, usesToBe); });
     });
   }
 
